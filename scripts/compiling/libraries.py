@@ -9,7 +9,7 @@ from typing import Any
 from compiling.conda import evidence_of
 from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of, true_of
 
-_KEYS = {"name", "what", "because", "look", "users", "shown", "packages", "kind", "sources", "checked"}
+_KEYS = {"name", "what", "because", "look", "users", "shown", "anywhere", "packages", "kind", "sources", "checked"}
 # The package managers whose names of packages are known.
 _MANAGERS = {"apt", "conda"}
 
@@ -41,8 +41,9 @@ def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
         users["shown"] = true_of(row, "shown")
         if "users" not in row:
             raise TableError("needs users", "shown")
+    anywhere = {"anywhere": true_of(row, "anywhere")} if "anywhere" in row else {}
     packages = {"packages": _packages(row)} if "packages" in row else {}
-    return {**texts, **users, **packages, **evidence_of(row, sources)}
+    return {**texts, **users, **anywhere, **packages, **evidence_of(row, sources)}
 
 
 def _packages(row: dict[str, Any]) -> dict[str, list[str]]:

@@ -42,6 +42,11 @@ def public_tags(name: str) -> dict[str, Sequence[str]]:
     return {version: each.tags for version, each in _catalogue_releases(name).items()}
 
 
+def public_release(name: str, version: str) -> CatalogueRelease | None:
+    """A release on the public index; None if it is not known."""
+    return _catalogue_releases(name).get(version)
+
+
 def is_final(version: str) -> bool:
     """Whether this is a final release, whose version can be read."""
     try:

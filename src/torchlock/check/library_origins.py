@@ -20,6 +20,7 @@ class Meaning(NamedTuple):
 
     ``sources`` are the identifiers of those that say so. ``users``: the reason is about these; () for any user.
     ``shown``: they are modules, and the log must show that one of them is imported.
+    ``anywhere``: no package contains it, so that it means the same beside an installed torch.
     ``packages`` are those of package managers that contain it, if no wheel of the stack needs it.
     """
 
@@ -29,6 +30,7 @@ class Meaning(NamedTuple):
     sources: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     shown: bool = False
+    anywhere: bool = False
     packages: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -101,6 +103,7 @@ def _rows() -> list[tuple[re.Pattern[str], Meaning]]:
                 tuple(row["sources"]),
                 tuple(row.get("users", ())),
                 row.get("shown", False),
+                row.get("anywhere", False),
                 {manager: tuple(names) for manager, names in row.get("packages", {}).items()},
             ),
         )

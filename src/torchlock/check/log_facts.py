@@ -25,6 +25,8 @@ _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\
 _FOREIGN_WHEEL = "is not a supported wheel"
 PYTHON = re.compile(
     r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d|-arm64)?[/\\]"
+    # The image of a Dockerfile, and the form of an issue.
+    r"|\bFROM (?:[\w.:/-]{1,80}/)?python:(3\.\d{1,2})\b|^[ *-]{0,6}Python version[*:]{1,3} {0,3}(3\.\d{1,2})\b"
     r"|\bC?Python (3\.\d{1,2})\.\d{1,2}\b|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
     re.I,
 )

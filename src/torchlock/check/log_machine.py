@@ -61,7 +61,7 @@ _SIGNS = (
         re.compile(
             r"\.(?:dll|pyd)\b|(?<![a-z])[a-z]:\\|\\(?:site-packages|scripts)\\|\bwinerror\b"
             r"|\bnot (?:supported|available|implemented) (?:on|for|in) windows\b"
-            r"|\bOS:? {0,3}(?:Microsoft )?Windows\b|\bWindows-1\d-",
+            r"|\bOS(?: \(e\.g\.,? Linux\))?:? {0,3}(?:Microsoft )?Windows?\b|\bWindows-1\d-",
             re.I,
         ),
     ),

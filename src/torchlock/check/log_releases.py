@@ -37,7 +37,7 @@ _ITEM = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}", re.I)
 _FILE = re.compile(rf"(?<![\w-]){_NAMES}-{_VERSION}-cp3", re.I)
 # A torch with the number that a build from source gets: in lists, in wheels, in the words of a program.
 _SOURCE_BUILD = re.compile(
-    r"(?<![\w-])(?:py)?torch(?:==|-|: ?|,? version:? ?| {1,40}|\.__version__\)? ?[=:]? ?['\"]?)"
+    r"(?<![\w-])(?:py)?torch(?:==|-|: ?|,? version:? ?\(?| {1,40}|\.__version__\)? ?[=:]? ?['\"]?)"
     r"(?P<whole>(?P<public>\d{1,2}\.\d{1,3}\.\d{1,3})a0\+(?:git)?[0-9a-f]{7,12}(?:\.nv\d{2}\.\d{1,2})?)",
     re.IGNORECASE,
 )

@@ -181,7 +181,7 @@ def _of_python(
         return Told("TL403", message, Remedy(" ".join(others) or _ELSEWHERE))
     every = sorted({each for pythons in there.values() for each in pythons}, key=Version)
     if not every:
-        return None
+        return None if "+" in asked.version else _for_no_python(asked, targets)
     best = [each for each in every if Version(each) < Version(python)][-1:] or every[:1]
     summary = f"Use Python {best[0]}, or a release of {asked.name} that has wheels for Python {python}."
     if not places:

@@ -130,14 +130,27 @@ def final_tags(name: str, specifier: str = "") -> set[str]:
         InvalidSpecifier: the specifier is not valid.
     """
     allowed = SpecifierSet(specifier)
-    releases = [each for each in _dependents().releases(name) or () if each.yanked is None]
-    versions = [_version(each.version) for each in releases]
-    return {
-        tags
-        for release, version in zip(releases, versions, strict=True)
-        if version is not None and not version.is_prerelease and allowed.contains(version)
-        for tags in release.tags
-    }
+    releases = [each for each in final_dependents(name) if allowed.contains(each.version)]
+    return {tags for release in releases for tags in release.tags}
+
+
+def final_dependents(name: str) -> list[CatalogueRelease]:
+    """The final releases of a dependent, oldest first, without withdrawn ones; empty if no table has it."""
+    return [
+        each
+        for each in _dependents().releases(name) or ()
+        if (version := _version(each.version)) is not None and not version.is_prerelease and each.yanked is None
+    ]
+
+
+def first_for(name: str, tag: str) -> str:
+    """The first final release of a dependent with a wheel whose platform is ``tag``; "" if no table has one.
+
+    Also "" if the first known release has one: then no release is known to be without.
+    """
+    releases = final_dependents(name)
+    having = [each.version for each in releases if any(tags.endswith(f"-{tag}") for tags in each.tags)]
+    return having[0] if having and having[0] != releases[0].version else ""
 
 
 def newest_declaring(name: str, requirement: str, target: Target | None) -> str:

@@ -17,6 +17,7 @@ from torchlock.check.symbol_releases import abi_hint, with_releases
 from torchlock.check.system_packages import of_store_in
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import backends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ _NOT_FOUND = re.compile(
     # Behind what a logger or a program prints, but not behind another library that did not load.
     r"^(?:(?:(?!\.so\b|\.dll\b|FFmpeg version|shared libraries: ).){0,300}[\s:(\"'])?"
     r"(?P<library>[^\s:'\"/\\()]{3,90}): cannot open shared object file"
+    # What cuDNN says of a part of its own, and the library that this part lacks.
+    r"|^Could not load library \S{3,80}\. Error: (?P<lacking>[^\s:]{3,90}): cannot open shared object file"
     r"|shared libraries: (?P<own>libpython3[^\s:]{1,40}): cannot open shared object file"
     r"|Library not loaded: (?:[^\s'\"]{0,300}/)?(?P<mac>[^/\s'\"]{3,90}\.dylib)"
     r"|(?P<dll>[\w.+-]{3,60}\.dll)\W{0,3} (?:was|is|could) not (?:be )?found",
@@ -48,6 +51,7 @@ _OF_FAMILY = re.compile(
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"version .?(?P<version>(?P<kind>GLIBC|GLIBCXX|CXXABI)_[\d.]{1,20}\d).{0,3} not found")
+_OF_CUDA = re.compile(r"lib(?:torch|c10)_cuda\w{0,12}\.so")
 # The file that uses a library which macOS did not find.
 _USER = re.compile(r"\bdlopen\([^,)\n]{1,300}|Referenced from: {0,4}\S")
 # A line of code that imports a module, or a file of it.
@@ -78,10 +82,13 @@ _UNKNOWN = Meaning(
 @rule("TL610", on="unexplained")
 def missing_library(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """A library that the loader in the log did not find, or one of Windows that lacks another."""
-    first = _line(context, log, found)
+    first = _line(context, log, found, is_anywhere=True)
     match = _NOT_FOUND.search(first.text) if first is not None else None
     library = next(filter(None, match.groups()), "") if match is not None else ""
     meaning = meaning_of_missing(library) if library else None
+    if "torch" in context.pins and (meaning is None or not meaning.anywhere):
+        return
+    meaning = _of_vendor(log, library) or meaning
     if library and (words := of_store_in(log.text[-_MOST:], library)):
         because = "the Python in the log does not search the folders where other systems have this library"
         meaning = Meaning(meaning.what if meaning is not None else "", because, words)
@@ -138,13 +145,43 @@ def older_runtime(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     yield _finding(context, "TL612", message, Meaning("", because, look), first, match["version"])
 
 
-def _line(context: CheckContext, log: Log, found: Sequence[Finding]) -> Signature | None:
-    """The first failure, if this environment has no torch, and if the line is not explained, as an echo is."""
+def _line(
+    context: CheckContext, log: Log, found: Sequence[Finding], *, is_anywhere: bool = False
+) -> Signature | None:
+    """The first failure, if this environment has no torch, and if the line is not explained, as an echo is.
+
+    ``is_anywhere``: beside an installed torch, too.
+    """
     first = log.first
-    is_alone = first is not None and first.weight != ECHO and "torch" not in context.pins
+    is_alone = first is not None and first.weight != ECHO and (is_anywhere or "torch" not in context.pins)
     if first is not None and any(each.expected_error == first.text and each.severity != "note" for each in found):
         return None
     return first if is_alone and not _OF_PROGRAM.search(log.text) else None
+
+
+def _of_vendor(log: Log, library: str) -> Meaning | None:
+    """A library of torch for CUDA, beside the torch of another vendor that a log names; None if it names none.
+
+    The word behind ``torch`` names one whose vendor builds torch, too: a build of PyTorch is none of these.
+    """
+    if not _OF_CUDA.fullmatch(library):
+        return None
+    for name, backend in backends().items():
+        word = name.removeprefix("torch-")
+        start = r"(?:torch[_-])?" if backend.own else r"torch[_-]"
+        if name.startswith("torch-") and re.search(rf"(?<![a-z]){start}{word}(?![a-z])", log.text[-_MOST:], re.I):
+            return Meaning(
+                ", which only CUDA (or ROCm) builds of torch contain",
+                f"the log names {name}, for {backend.accelerators}: its torch is not a CUDA build, and the "
+                "package that failed was built for one, as the wheels of the public index are",
+                "Compile torchaudio (or the package that failed) from its source against that torch: uninstall "
+                "it, check out the release of the same number, and run python -m pip install . "
+                f"--no-build-isolation --no-deps; or install the wheel for {name} that its vendor offers. Where "
+                "no function for a GPU is used, the CPU build of the same release from "
+                "https://download.pytorch.org/whl/cpu may do.",
+                backend.sources,
+            )
+    return None
 
 
 def _with_releases(log: Log, first: Signature, meaning: Meaning) -> Meaning:

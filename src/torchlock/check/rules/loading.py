@@ -369,8 +369,9 @@ def since(context: CheckContext, symbol: str) -> str:
     platform = str(context.target.platform) if context.target is not None else ""
     known = exported_in(symbol, platform) if platform else ""
     if known and _is_of_release(context, symbol):
-        torch = f"torch {context.version('torch')}"
-        return f", although {torch} of the public index has it: this one is another build, or is damaged"
+        public = context.pins["torch"].version.public
+        this = "is of another source" if is_vendors(context, "torch") else "is another build, or is damaged"
+        return f", although torch {public} of the public index has it: this one {this}"
     return f": torch has {'this form' if is_form(symbol) else 'it'} {known}" if known else ""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.library_origins import ffmpeg_of
 from torchlock.check.log_alone import has_stack
 from torchlock.check.log_machine import system_of
-from torchlock.check.log_releases import releases_in
+from torchlock.check.log_releases import releases_in, source_build_in
 from torchlock.check.log_signatures import ECHO
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.build_labels import is_published
@@ -88,7 +88,8 @@ def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, st
 
     A release of the stack, of the log or else installed, is known by the name of its package, the companion of its
     torch as ``torchcodec_for_torch``, the page of its build as ``torch_page``, and the package that failed as
-    ``package``. ``vendor`` is the label of a torch that the PyTorch index does not have, nor a companion for it.
+    ``package``. ``source_torch`` is a torch that somebody compiled, with its whole version. ``vendor`` is the
+    label of a torch that the PyTorch index does not have, nor a companion for it.
     """
     first = log.first
     match = re.search(meaning.line, first.english, re.IGNORECASE) if first is not None else None
@@ -104,6 +105,7 @@ def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, st
     }
     known = installed | {name: version for name, (version, _) in releases.items()}
     facts = {**known, **match.groupdict(), **(near.groupdict() if near is not None else {})}
+    facts["source_torch"], _ = source_build_in(log)
     facts["ffmpeg"] = ffmpeg_of(facts.get("library") or facts.get("mac") or "")
     facts["package"] = owners[-1] if owners else ""
     facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")

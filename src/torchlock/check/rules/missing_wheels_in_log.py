@@ -18,6 +18,7 @@ from torchlock.check.asked_pages import empty_page, page_without, plain_version,
 from torchlock.check.asked_releases import Asked, other_python
 from torchlock.check.conda_log import missing_in
 from torchlock.check.dependent_wheels import where_to_look
+from torchlock.check.first_wheels import of_python
 from torchlock.check.installer_findings import (
     Told,
     finding_of,
@@ -136,6 +137,9 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
     if (target is None or not asked.version) and (told := unknown_page(asked)):
         return told
     if asked.is_first_index and (told := page_without(asked)):
+        return told
+    is_of_tables = target is None or asked.name not in FAMILY
+    if is_of_tables and (told := of_python(context, asked, interpreter, system_of(log.text))):
         return told
     if target is None:
         told = no_wheels_for(asked, interpreter.platform) or page_without(asked)

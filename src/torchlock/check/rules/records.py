@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import version_of
 from torchlock.check.other_copies import fitting_record
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.letter_case import in_other_case
+from torchlock.finding import Remedy
 from torchlock.inspect.ownership import is_whole
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -106,6 +108,7 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
     whole = [each for each in duplicate.distributions if is_whole(each)]
     severity = severity_of(fails=not whole and duplicate.name in CORE, partly=not whole)
     build = context.build(duplicate.name)
+    whole.sort(key=lambda each: build is None or not _same(each.version, build.version))
     unlisted = [each for each in duplicate.distributions if not each.has_record]
     if whole:
         message += f", and its files are those of {whole[0].version}"
@@ -115,7 +118,21 @@ def _twice(context: CheckContext, duplicate: Duplicate) -> Finding:
         message += ": their files are mixed"
     because = "an installer that did not remove the old release unpacked the other one over it"
     path = duplicate.distributions[0].path
-    return context.finding("TL605", severity, message, duplicate.name, path=path, because=because)
+    remedy = _without_rest(context, duplicate, whole[0]) if whole else None
+    return context.finding("TL605", severity, message, duplicate.name, path=path, because=because, remedy=remedy)
+
+
+def _without_rest(context: CheckContext, duplicate: Duplicate, whole: Distribution) -> Remedy:
+    """Delete the records of which no release is there any more; the files belong to the other one."""
+    from torchlock.check.fix.deletion import deletion
+
+    rest = [each.path for each in duplicate.distributions if each.version != whole.version]
+    names = " and ".join(os.path.basename(each) for each in rest)
+    return Remedy(
+        f"Delete {names}, so that one record is left. If {duplicate.name} fails after that, uninstall it until no "
+        f"record is left (python -m pip uninstall {duplicate.name}), and install {whole.version} again.",
+        commands=deletion(context, rest, duplicate.name),
+    )
 
 
 def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
@@ -138,7 +155,7 @@ def blame_records(context: CheckContext, findings: list[Finding]) -> list[Findin
             is_first = is_note and not fitting_record(context, name)
             blamed = {other for each in others for other, _ in (each.packages[:1] if is_first else each.packages)}
             if name in CORE and name in blamed:
-                finding.severity = "error"
+                finding.severity, finding.remedy = "error", None  # Its files are the wrong ones.
     return findings
 
 
