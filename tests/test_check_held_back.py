@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.libraries import elf
 from support.site_folder import install
 
 if TYPE_CHECKING:
@@ -101,3 +102,80 @@ def test_builds_of_two_accelerators_that_load(ground: Ground) -> None:
     assert rules(done) == []
     found = next(each for each in done.findings if each.rule == "TL203")
     assert (found.severity, "so that it loads" in found.because) == ("note", True)
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("module", "needed", "other", "part"),
+    [
+        ("mmcv", "mmcv-full", "mmcv", "mmcv._ext"),
+        ("opencv_tools", "opencv-tools-contrib", "opencv-tools", "opencv_tools.aruco"),
+        ("apex", "nvidia-apex", "apex", "apex.amp._lib"),
+    ],
+    ids=["weiyithu/SurroundOcc issue 56", "contrib", "deep"],
+)
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "in no record"])
+def test_a_part_that_one_of_two_distributions_has(
+    module: str, needed: str, other: str, part: str, is_recorded: bool, ground: Ground
+) -> None:
+    site = ground.linux(python="3.8")
+    ground.wheel(site, "torchaudio==0.10.1+cu111")
+    ground.torch(site, "1.10.1+cu111")
+    lost = f"{part.replace('.', '/')}.cpython-38-x86_64-linux-gnu.so"
+    own = {f"{module}/__init__.py": "__version__ = '1.4.0'\n", f"{module}/loader.py": "import importlib\n"}
+    install(site.path, needed, "1.4.0", {**own, lost: elf()} if is_recorded else own)
+    install(site.path, other, "2.0.1", {f"{module}/__init__.py": "v = 2\n", f"{module}/loader.py": "import os\n"})
+    (site.path / lost).unlink(missing_ok=True)
+    log = f"""\
+  File "{site.path}/{module}/loader.py", line 13, in load_ext
+    ext = importlib.import_module('{module}.' + name)
+ModuleNotFoundError: No module named '{part}'
+"""
+    done = ground.check(site, log=log)
+    found = [each for each in done.findings if each.rule == "TL620"]
+    assert bool(found) is is_recorded
+    if is_recorded:
+        assert done.first is not None and done.first.rule == "TL620"
+        assert f"only {needed} contains {part}" in found[0].because
+        assert f"install --no-cache-dir {needed}==1.4.0" in done.command
+
+
+@pytest.mark.sketched
+@pytest.mark.parametrize(
+    ("project", "file", "module"),
+    [
+        ("k2", "k2/dense_fsa.py", "_k2"),
+        ("kaldifeat", "kaldifeat/feature.py", "_kaldifeat"),
+        ("pydecoders", "pydecoders/__init__.py", "_pydecoders_c"),
+    ],
+    ids=["k2-fsa/k2 issue 288", "kaldifeat", "another"],
+)
+def test_a_wheel_without_its_compiled_part(project: str, file: str, module: str, ground: Ground) -> None:
+    site = ground.linux(python="3.7")
+    ground.wheel(site, "torchaudio==0.6.0")
+    ground.torch(site, "1.6.0+cu102", made_for=["torchaudio==0.6.0"])
+    install(site.path, project, "0.0.6", {f"{project}/__init__.py": "", file: f"import {module}\n"})
+    log = f"""\
+  File "{site.path}/{file}", line 1, in <module>
+    import {module}
+ModuleNotFoundError: No module named '{module}'
+"""
+    done = ground.check(site, log=log)
+    assert done.first.rule == "TL609"
+    assert f"imports {module}, which is not installed: names like this" in done.first.message
+    assert f"Install another build of {project} that contains {module}" in str(done.first.remedy)
+    assert done.command == ""
+
+
+@pytest.mark.sketched
+def test_a_compiled_module_of_another_project(ground: Ground) -> None:
+    site = ground.linux(python="3.7")
+    ground.wheel(site, "torchaudio==0.6.0")
+    ground.torch(site, "1.6.0+cu102", made_for=["torchaudio==0.6.0"])
+    install(site.path, "pydecoders", "0.0.6", {"pydecoders/__init__.py": "import _cffi_backend\n"})
+    log = f"""\
+  File "{site.path}/pydecoders/__init__.py", line 1, in <module>
+    import _cffi_backend
+ModuleNotFoundError: No module named '_cffi_backend'
+"""
+    assert "another build of pydecoders" not in str([each.remedy for each in ground.check(site, log=log).findings])
