@@ -122,7 +122,7 @@ def _remedy(context: CheckContext, owner: str, module: str, asked: _Asked | None
         return Remedy(f"Install {line}.", commands=add(context, asked.project, asked.specifier))
     if _is_own_part(owner, module):
         return Remedy(
-            f"Install another build of {owner} that contains {module}, for this Python and this torch: look at the "
+            f"Install another build of {owner} that contains {module}, for this Python and torch: look at the "
             "pages that the project names for its wheels, or build it from source."
         )
     return Remedy(
