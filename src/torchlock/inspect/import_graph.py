@@ -42,10 +42,14 @@ class Module(NamedTuple):
 class _Walk:
     """A walk over imports, breadth first: each module is visited once.
 
-    ``locate`` finds the source of a module; ``follows`` says whether to go on to a module of this name.
+    ``locate`` finds the source of a module; ``follows`` says whether to go on to a module of this name;
+    ``system`` decides conditions about the operating system, "" leaves them.
     """
 
-    def __init__(self, start: str, locate: Callable[[str], Module], follows: Callable[[str], bool]) -> None:
+    def __init__(
+        self, start: str, locate: Callable[[str], Module], follows: Callable[[str], bool], system: str = ""
+    ) -> None:
+        self._system = system
         self._seen = {start: None}
         self._conditional: dict[str, list[Import]] = {}
         self._locate = locate
@@ -74,7 +78,7 @@ class _Walk:
 
     def _parsed(self, module: Module) -> ast.Module | None:
         """The syntax tree of a module, whose conditional imports are kept for later."""
-        tree = parsed(module.path) if module.path else None
+        tree = parsed(module.path, self._system) if module.path else None
         found = () if tree is None else imports(tree, module.name, is_package=module.is_package, conditional=True)
         self._conditional[module.name] = list(found)
         return tree
@@ -205,13 +209,14 @@ def no_module(site: str, name: str) -> str:
     return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
 
 
-def imports_of(package: str, most: int) -> Iterator[tuple[str, ast.Module, list[Import]]]:
+def imports_of(package: str, most: int, system: str = "") -> Iterator[tuple[str, ast.Module, list[Import]]]:
     """The first modules that the import of a package or a single module certainly loads, with their imports.
 
-    ``package`` is its folder, or the file of a single module; ``most`` limits the modules.
+    ``package`` is its folder, or the file of a single module; ``most`` limits the modules. ``system`` is the
+    operating system, for imports that only run on one; "" leaves them out.
     """
     reading = _Reading(package.removesuffix(".py"), ())
-    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
+    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name, system)
     for module, tree, found in islice(walk.visits(), most):
         if tree is not None:
             yield module.path, tree, found

@@ -21,13 +21,13 @@ LARGEST = 4 << 20
 _DYNAMIC = frozenset(("globals", "exec", "setattr", "vars", "__import__", "import_module"))
 
 
-def parsed(path: str) -> ast.Module | None:
-    """The syntax tree of what runs of a file; None if it cannot be read or parsed."""
+def parsed(path: str, system: str = "") -> ast.Module | None:
+    """The syntax tree of what runs of a file (on a system, see ``at_run_time``); None if it cannot be parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(files.read(path, LARGEST))
-        tree.body = at_run_time(tree.body)
+        tree.body = at_run_time(tree.body, system)
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
     return tree

@@ -1,4 +1,4 @@
-"""TL302, TL303, TL305, TL306: the libraries that torchaudio loads and saves files with. They changed twice."""
+"""TL302, TL303, TL306: the libraries that torchaudio loads and saves files with. They changed twice."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from torchlock.check.rules.ffmpeg import ffmpeg_of, is_mac
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
 from torchlock.check.vendors import is_vendors
-from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg, is_of_amd
+from torchlock.check.windows_libraries import BY_HAND, NOT_ON_PATH, install_ffmpeg
 from torchlock.finding import Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import libsox
-from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
@@ -38,7 +37,7 @@ _SOX_OF_MACOS = "libsox.dylib"
 _SHARED = "Install FFmpeg {major} as a shared build, and make Python find its DLLs"
 
 
-@rule("TL306", "TL305", "TL303", "TL302")
+@rule("TL306", "TL303", "TL302")
 def backends(context: CheckContext) -> Iterator[Finding]:
     """The libraries that the installed torchaudio lacks to load and save files."""
     if not is_there(context, "torchaudio") or context.environment.frozen is not None:
@@ -47,22 +46,6 @@ def backends(context: CheckContext) -> Iterator[Finding]:
         yield from _bundled(context)
     elif _is_one_of(context, ">=2.1,<2.9"):
         yield from _dispatched(context)
-    elif _is_one_of(context, ">=2.9") and context.copy("torchcodec") is None:
-        message = f"{context.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
-        expected_error = "ImportError: TorchCodec is required for load_with_torchcodec."
-        remedy = _codec_of_cpu(context) if is_of_amd(context) else None
-        yield context.finding(
-            "TL305", "note", message, "torchaudio", "torchcodec", expected_error=expected_error, remedy=remedy
-        )
-
-
-def _codec_of_cpu(context: CheckContext) -> Remedy | None:
-    """The torchcodec for a torch that AMD built for Windows: its CPU build asks nothing of the device."""
-    version = newest_beside("torchcodec", context.pins["torch"].version.public)
-    if not version:
-        return None
-    words = f"Install torchcodec {version}, whose CPU build decodes beside each build of this torch release."
-    return Remedy(words, commands=add(context, "torchcodec", f"=={version}", "--no-deps"))
 
 
 def _is_one_of(context: CheckContext, releases: str) -> bool:

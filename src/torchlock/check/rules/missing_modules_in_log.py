@@ -13,7 +13,7 @@ from torchlock.check.context import dependencies_of
 from torchlock.check.fix.commands import add
 from torchlock.check.lacking_names import owner_of
 from torchlock.check.log_signatures import ECHO
-from torchlock.check.relevance import owners_of
+from torchlock.check.relevance import module_of, owners_of
 from torchlock.check.tracebacks import last_caller
 from torchlock.finding import Remedy, Strength
 from torchlock.knowledge.python_changes import removed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
 
-_NO_MODULE = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z]\w{0,60})['\"]?(?![\w.])")
+_NO_MODULE = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z_]\w{0,60})['\"]?(?![\w.])")
 _EXTRA = re.compile(r"extra\s{0,3}==\s{0,3}['\"]([\w.-]{1,60})['\"]")
 
 
@@ -65,7 +65,7 @@ def missing_module(context: CheckContext, log: Log, found: Sequence[Finding]) ->
     yield context.finding(
         "TL609",
         "warning",
-        f"{context.named(owner)} imports {module}, which is not installed{_said(asked)}",
+        f"{context.named(owner)} imports {module}, which is not installed{_said(asked, owner, module)}",
         owner,
         because=f"the line is: {caller.code}" if caller is not None and caller.code else None,
         expected_error=first.text,
@@ -100,7 +100,14 @@ def _asked(context: CheckContext, record: Distribution, module: str) -> _Asked |
     return min(found, key=lambda each: each.extra != "", default=None)
 
 
-def _said(asked: _Asked | None) -> str:
+def _is_own_part(owner: str, module: str) -> bool:
+    """Whether a module has the name of a compiled part of a package: ``_k2`` of k2."""
+    return module.startswith(f"_{module_of(owner)}")
+
+
+def _said(asked: _Asked | None, owner: str, module: str) -> str:
+    if asked is None and _is_own_part(owner, module):
+        return ": names like this are those of compiled parts, which this build does not contain"
     if asked is None:
         return ", and which its metadata do not require"
     if asked.by:
@@ -113,6 +120,11 @@ def _remedy(context: CheckContext, owner: str, module: str, asked: _Asked | None
     if asked is not None:
         line = f"{asked.project}{asked.specifier}"
         return Remedy(f"Install {line}.", commands=add(context, asked.project, asked.specifier))
+    if _is_own_part(owner, module):
+        return Remedy(
+            f"Install another build of {owner} that contains {module}, for this Python and torch: look at the "
+            "pages that the project names for its wheels, or build it from source."
+        )
     return Remedy(
         f"If you use that part of {owner}, install the project that has {module}, in a build for this torch if it "
         f"is compiled against torch. Otherwise use a release of {owner} which does not import it."

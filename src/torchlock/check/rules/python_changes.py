@@ -1,4 +1,4 @@
-"""TL405 by the files: what the import of an installed package takes, and this Python no longer has."""
+"""TL405 and TL107 by the files: what the import of a package takes, and Python or setuptools removed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from torchlock.check.fix.commands import add
 from torchlock.check.relevance import module_of
 from torchlock.check.removed_modules import bring_back, is_there, message, number
+from torchlock.finding import Remedy
 from torchlock.inspect.import_graph import imports_of
 from torchlock.inspect.source import fallbacks
+from torchlock.knowledge.other_names import known_projects
 from torchlock.knowledge.python_changes import Change, backport, looked_at, removed
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -30,18 +34,59 @@ _PACKAGES, _MODULES = 20, 12
 _FIRST = (3, 12)
 
 
-@rule("TL405")
+# The module that setuptools 82 removed. Python 3.12 and later do not install setuptools.
+_PART, _WITH_IT = "pkg_resources", "<82"
+
+
+@rule("TL405", "TL107")
 def changed_for_imports(context: CheckContext) -> Iterator[Finding]:
     """A warning for each package that uses torch or handles audio, and whose import certainly fails."""
     version = context.environment.interpreter.version
-    if number(version) < _FIRST or context.environment.frozen is not None:
+    is_late, has_part = number(version) >= _FIRST, context.environment.has_module(_PART)
+    if (not is_late and has_part) or context.environment.frozen is not None:
         return
-    others = [each for each in context.installed.distributions if each.name in looked_at()]
-    for package in islice([*context.users_of_torch(), *others], _PACKAGES):
+    names = looked_at() | (frozenset() if has_part else known_projects() - set(STACK))
+    others = [each for each in context.installed.distributions if each.name in names]
+    packages = {each.name: each for each in [*context.users_of_torch(), *others]}
+    system = context.target.platform.system if context.target is not None else ""
+    for package in islice(packages.values(), _PACKAGES):
         place = _place(package)
-        found = next(_lost(context, place, version), None) if place else None
+        read = list(imports_of(place, _MODULES, system)) if place else []
+        found = next(_lost(context, read, version), None) if is_late else None
         if found is not None:
             yield _found(context, package, version, *found)
+        elif not has_part and (path := _takes_part(read)) and not _is_known(context, package):
+            yield _without_part(context, package, path)
+
+
+def _takes_part(read: list[tuple[str, ast.Module, list[Import]]]) -> str:
+    """The file whose import certainly takes the module that setuptools removed; "" if none does."""
+    return next((path for path, _, found in read if any(each.module == _PART for each in found)), "")
+
+
+def _is_known(context: CheckContext, package: Distribution) -> bool:
+    """Whether a rule has the result for this package beside the setuptools that is here."""
+    has_rule = any(statement.rule == "TL107" for statement in context.matrix.about(package.name))
+    return has_rule and "setuptools" in context.pins
+
+
+def _without_part(context: CheckContext, package: Distribution, path: str) -> Finding:
+    shown = os.path.relpath(path, package.entry.path).replace(os.sep, "/")
+    is_here = context.installed.get("setuptools") is not None
+    why = "which the installed setuptools does not have" if is_here else "and setuptools is not installed"
+    return context.finding(
+        "TL107",
+        severity_of(fails=False),
+        f"the import of {context.named(package.name)} takes {_PART}, {why}",
+        package.name,
+        *(["setuptools"] if is_here else []),
+        path=path,
+        because=f"{shown} takes it; setuptools contains it up to 81, and Python 3.12 and later do not install "
+        "setuptools",
+        expected_error=f"ModuleNotFoundError: No module named '{_PART}'",
+        remedy=Remedy("Install a setuptools before 82.", commands=add(context, "setuptools", _WITH_IT)),
+        lacks=(_PART,),
+    )
 
 
 def _place(package: Distribution) -> str:
@@ -50,9 +95,11 @@ def _place(package: Distribution) -> str:
     return path if files.is_folder(path) else f"{path}.py" if files.is_file(f"{path}.py") else ""
 
 
-def _lost(context: CheckContext, place: str, version: str) -> Iterator[tuple[Change, str]]:
+def _lost(
+    context: CheckContext, read: list[tuple[str, ast.Module, list[Import]]], version: str
+) -> Iterator[tuple[Change, str]]:
     """What a package takes that this Python no longer has, each with the path of the file."""
-    for path, tree, found in imports_of(place, _MODULES):
+    for path, tree, found in read:
         for name in _taken(context, tree, found):
             change = removed(name) or removed(name.partition(".")[0])
             is_new = change is not None and number(change.release) <= number(version)

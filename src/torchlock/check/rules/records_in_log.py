@@ -27,6 +27,8 @@ _LACKING = re.compile(
     r"module ['\"]?(?P<module>\w{1,60})[\w.]{0,100}['\"]? has no attribute"
     r"|cannot import name ['\"]?\w{1,100}['\"]? from (?:partially initialized module )?['\"]?(?P<source>\w{1,60})"
 )
+# A part of a module that is not there: another distribution with the same files may be the one that has it.
+_PART = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z_]\w{0,60})(?P<part>(?:\.\w{1,60}){1,9})['\"]?")
 # The exception stands in the last lines of a log.
 _LAST = 40
 
@@ -37,6 +39,7 @@ def shared_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
     said = _last(log, _LACKING)
     module = (said["module"] or said["source"]) if said is not None else ""
     if said is None or not module:
+        yield from _lost_part(context, log, found)
         return
     known = [each for each in found if each.rule == "TL620" and each.path and top_of(context, each.path) == module]
     for each in known:
@@ -48,6 +51,33 @@ def shared_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> 
             finding = found_shared(context, shared)
             _show(finding, said)
             yield finding
+
+
+def _lost_part(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """Two distributions with the same module, of which one has the part that a log misses: that one is needed."""
+    said = _last(log, _PART)
+    if said is None or any(each.rule == "TL620" for each in found):
+        return
+    part = f"{said['module']}{said['part']}"
+    for names, paths in context.integrity.shared.items():
+        mine = [each for each in paths if top_of(context, each) == said["module"] and _is_code(each)]
+        having = [name for name in names if mine and _records(context, name, part)]
+        shared = compared(context, names, mine, having[0]) if len(having) == 1 else None
+        if shared is not None:
+            finding = found_shared(context, shared)
+            finding.because = "; ".join(filter(None, (finding.because, f"only {having[0]} contains {part}")))
+            _show(finding, said)
+            yield finding
+
+
+def _records(context: CheckContext, name: str, module: str) -> bool:
+    """Whether the record of a distribution lists a file of a module."""
+    distribution = context.installed.get(name)
+    if distribution is None:
+        return False
+    path = os.path.join(distribution.entry.path, *module.split("."))
+    starts = (f"{path}.", path + os.sep)
+    return any(each.startswith(starts) and _is_code(each) for each in rows_of(distribution))
 
 
 @rule("TL604", on="log")

@@ -6,16 +6,13 @@ Both sources are read. Uses guarded by ``try``, ``if`` or ``hasattr`` are ignore
 from __future__ import annotations
 
 import os
-import re
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from torchlock.check.audio_callers import asks_for_torchaudio, modules_of
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.module_names import ModuleNames, missing_uses
-from torchlock.inspect.record import read_record
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from torchlock.inspect.source import Use
 
 _RULES = frozenset({"TL701", "TL702"})
-_MOST = 2000
 
 
 @rule("TL701", "TL702")
@@ -40,18 +36,14 @@ def removed(context: CheckContext) -> Iterator[Finding]:
         return
     lazy = context.target is not None and context.target.python.minor >= 14  # PEP 649
     for distribution in context.installed.distributions:
-        if _asks_for_it(distribution) and not _has_rule(context, distribution):
+        if asks_for_torchaudio(distribution) and not _has_rule(context, distribution):
             uses = [
-                use for path in _modules(distribution) for use in missing_uses(path, names, lazy_annotations=lazy)
+                use
+                for path in modules_of(distribution)
+                for use in missing_uses(path, names, lazy_annotations=lazy)
             ]
             if uses:
                 yield _finding(context, distribution, uses)
-
-
-def _asks_for_it(distribution: Distribution) -> bool:
-    return distribution.name not in STACK and any(
-        re.match(r"torchaudio\b", line) for line in distribution.metadata.requires
-    )
 
 
 def _has_rule(context: CheckContext, distribution: Distribution) -> bool:
@@ -95,12 +87,3 @@ def _package(distribution: Distribution, path: str) -> str:
 def _says(name: str) -> str:
     module, _, attribute = name.rpartition(".")
     return f"AttributeError: module '{module}' has no attribute '{attribute}'"
-
-
-def _modules(distribution: Distribution) -> Iterator[str]:
-    """The source files of its modules, as far as they are recorded, without tests."""
-    record = read_record(distribution)
-    for row in islice(() if isinstance(record, str) else record, _MOST):
-        parts = row.path.split("/")
-        if row.path.endswith(".py") and not {"", "..", "test", "tests"} & set(parts):
-            yield os.path.join(distribution.entry.path, *parts)

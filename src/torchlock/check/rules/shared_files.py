@@ -58,12 +58,16 @@ def top_of(context: CheckContext, path: str) -> str:
     return os.path.relpath(path, entry).split(os.sep)[0].partition(".")[0] if entry else ""
 
 
-def compared(context: CheckContext, names: tuple[str, str], paths: list[str]) -> Shared | None:
-    """Whose content some files have that two distributions recorded; None if they recorded the same content."""
+def compared(context: CheckContext, names: tuple[str, str], paths: list[str], wanted: str = "") -> Shared | None:
+    """Whose content some files have that two distributions recorded; None if they recorded the same content.
+
+    ``wanted`` is the one of the two that is known to be needed; "" if the installation has to show it.
+    """
     first, second = (context.installed.get(name) for name in names)
     if first is None or second is None or not paths:
         return None
-    meant, other = (first, second) if _is_meant(context, first, second, paths[0]) else (second, first)
+    is_first = first.name == wanted if wanted else _is_meant(context, first, second, paths[0])
+    meant, other = (first, second) if is_first else (second, first)
     rows = list(different(meant, other, paths))
     mine = sum(all_have_content({path: row}) for path, row, _ in rows)
     theirs = sum(all_have_content({path: row}) for path, _, row in rows)

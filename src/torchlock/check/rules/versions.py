@@ -265,7 +265,7 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
 def accelerators(context: CheckContext) -> Iterator[Finding]:
     """Builds for different kinds of accelerators, which no rule on CUDA versions compares.
 
-    A label is a claim. A build that finds all its libraries and symbols in this torch works with it.
+    A label is a claim. A build that finds all its libraries and symbols in this torch works with it: a note.
     """
     torch = context.label("torch") or ""
     for name in sorted(name for name in FAMILY - {"torch"} if MEMBERS[name].labels):
@@ -275,7 +275,7 @@ def accelerators(context: CheckContext) -> Iterator[Finding]:
         if found is None or len(kinds) == 1 or None in kinds or kinds == {"cpu", "cuda"}:
             continue
         links = resolved(context, name)
-        if links is not True:
+        if links is not True or found.fails:
             yield _mismatched(context, name, found, links)
 
 
@@ -285,9 +285,11 @@ def _plain(context: CheckContext, name: str) -> str:
 
 def _mismatched(context: CheckContext, name: str, found: Mismatch, links: bool | Unknown) -> Finding:
     rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
+    if links is True:
+        rest = "this one finds all libraries and symbols that it needs in this torch, so that it loads"
     return context.finding(
         "TL203",
-        severity_of(fails=found.fails and name in _ERRORS),
+        severity_of(fails=found.fails and name in _ERRORS and links is not True, partly=links is not True),
         found.message,
         name,
         "torch",
