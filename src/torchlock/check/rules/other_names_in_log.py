@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
-    from torchlock.check.tracebacks import MissingName
     from torchlock.finding import Finding
     from torchlock.knowledge.other_names import Lack
 
@@ -40,32 +39,35 @@ def lacking(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
     if first is None or first.rules[0] != "TL710":
         return
     missing = next((each for each in missing_names(log.text, of_others=True) if each.line >= first.line), None)
-    if missing is None or missing.partly or not missing.by_import or shadowing_file(context, missing):
+    if missing is None or missing.partly or shadowing_file(context, missing):
         return
-    folder, provider = _installed(context, missing.package)
+    folder, provider = folder_of(context, missing.package)
     owner = owner_of(context, missing.caller)
-    if not provider or owner in ("", provider) or _is_there(context, folder, missing):
+    if not provider or owner in ("", provider) or is_in_files(context, folder, missing.name):
         return
+    if not missing.by_import and not ModuleNames(folder).missing_part(missing.name):
+        return  # The source does not show that it lacks the attribute.
     if any(each.severity != "note" and {owner, provider} <= set(dict(each.packages)) for each in found):
         return
     version, code = context.version(provider), missing.caller.code if missing.caller else ""
+    verb = "imports" if missing.by_import else "uses"
     yield context.finding(
         "TL710",
         "warning",
-        f"{context.named(owner)} imports {missing.name}, which {provider} {version} does not have",
+        f"{context.named(owner)} {verb} {missing.name}, which {provider} {version} does not have",
         owner,
         provider,
         path=folder,
         because="the log shows that it was not found" + (f"; the line is: {code}" if code else ""),
         expected_error=missing.text,
-        remedy=_remedy(context, owner, provider, missing.name),
+        remedy=other_release(context, owner, provider, missing.name),
         sources=(),
         strength=Strength.RAN,
         lacks=(missing.name,),
     )
 
 
-def _installed(context: CheckContext, package: str) -> tuple[str, str]:
+def folder_of(context: CheckContext, package: str) -> tuple[str, str]:
     """The folder of an installed package, and the distribution that it is of; "" if there is none."""
     for entry in context.environment.path:
         is_folder = entry.state == "folder" and context.environment.tree.names(entry.path).get(package) == "folder"
@@ -75,16 +77,16 @@ def _installed(context: CheckContext, package: str) -> tuple[str, str]:
     return "", ""
 
 
-def _is_there(context: CheckContext, folder: str, missing: MissingName) -> bool:
+def is_in_files(context: CheckContext, folder: str, name: str) -> bool:
     """Whether the files have the name: as a module, or defined in the source."""
     place = folder
-    for part in missing.name.split(".")[1:]:
+    for part in name.split(".")[1:]:
         there = context.environment.tree.names(place)
         is_module = any(
-            name.partition(".")[0] == part and (name.endswith(".py") or is_library(name)) for name in there
+            file.partition(".")[0] == part and (file.endswith(".py") or is_library(file)) for file in there
         )
         if there.get(part) != "folder" and not is_module:
-            return ModuleNames(folder).defines(missing.name) is True
+            return ModuleNames(folder).defines(name) is True
         place = os.path.join(place, part)
     return True
 
@@ -97,7 +99,7 @@ def _has(lack: Lack, version: str) -> bool:
         return True
 
 
-def _remedy(context: CheckContext, owner: str, provider: str, name: str) -> Remedy:
+def other_release(context: CheckContext, owner: str, provider: str, name: str) -> Remedy:
     """The release that the package declares to need, or those that have the name by the tables; else words."""
     record, version, target = context.installed.get(owner), context.version(provider), context.target
     for each in dependencies_of(record) if record is not None and target is not None else ():

@@ -42,7 +42,9 @@ def removed(context: CheckContext) -> Iterator[Finding]:
     for distribution in context.installed.distributions:
         if _asks_for_it(distribution) and not _has_rule(context, distribution):
             uses = [
-                use for path in _modules(distribution) for use in missing_uses(path, names, lazy_annotations=lazy)
+                use
+                for path in modules_of(distribution)
+                for use in missing_uses(path, names, lazy_annotations=lazy)
             ]
             if uses:
                 yield _finding(context, distribution, uses)
@@ -97,7 +99,7 @@ def _says(name: str) -> str:
     return f"AttributeError: module '{module}' has no attribute '{attribute}'"
 
 
-def _modules(distribution: Distribution) -> Iterator[str]:
+def modules_of(distribution: Distribution) -> Iterator[str]:
     """The source files of its modules, as far as they are recorded, without tests."""
     record = read_record(distribution)
     for row in islice(() if isinstance(record, str) else record, _MOST):
