@@ -7,7 +7,6 @@ The names are those that are known by hand (``compat_data/modules.toml``). Uses 
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -39,12 +38,11 @@ def gone(context: CheckContext) -> Iterator[Finding]:
     lost = _lost(context)
     if not lost:
         return
-    parents = "|".join(re.escape(part) for part in sorted({_mentioned(name) for name in lost}))
-    mention = re.compile(rf"\b(?:{parents})\b".encode())
+    mentioned = {_mentioned(name).encode() for name in lost}
     for distribution in context.installed.distributions:
         if not _is_user(distribution):
             continue
-        for use, lack in _uses(distribution, lost, mention):
+        for use, lack in _uses(distribution, lost, mentioned):
             part = _part(distribution, use.path)
             if part and not _has_rule(context, distribution, lack) and not _has_it(context, lack):
                 yield _finding(context, distribution, use, lack, part)
@@ -89,15 +87,15 @@ def _has_it(context: CheckContext, lack: Lack) -> bool:
 
 
 def _uses(
-    distribution: Distribution, lost: Mapping[str, Lack], mention: re.Pattern[bytes]
+    distribution: Distribution, lost: Mapping[str, Lack], mentioned: set[bytes]
 ) -> Iterator[tuple[Use, Lack]]:
     packages = {name.partition(".")[0] for name in lost}
     for path in modules_of(distribution):
         try:
-            is_mentioned = mention.search(files.read(path, LARGEST)) is not None
+            content = files.read(path, LARGEST)
         except (OSError, ValueError):
             continue
-        tree = parsed(path) if is_mentioned else None
+        tree = parsed(path) if any(part in content for part in mentioned) else None
         for use in uses(tree, path, packages, in_functions=False) if tree is not None else ():
             name = next((each for each in lost if f"{use.name}.".startswith(f"{each}.")), "")
             if name and use.at_import:
