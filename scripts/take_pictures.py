@@ -27,7 +27,7 @@ LIMIT = 200_000  # bytes of one picture
 BEFORE = "torch==2.8.0\ntorchaudio==2.8.0\nsoundfile\n"
 AFTER = "torch==2.9.1\ntorchaudio==2.8.0\nsoundfile\n"
 MATRIX = ("matrix", "torchaudio", "torchcodec", "torch>=2.7", "--platform", "linux-x86_64", "--format", "html")
-_ANNOTATION = re.compile(r"::(\w+) file=[^,]*,line=(\d+),[^:]*title=([^:]*)::(.*)")
+_ANNOTATION = re.compile(r"::(\w+) file=[^,\n]*,line=(\d+),col=\d+,title=([^:\n]*)::(.*)")
 _WIDTH = 1000  # pixels
 # Hide scroll bars, and choose the first cell of the matrix, so that its evidence is shown.
 _CHOOSE = """

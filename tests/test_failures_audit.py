@@ -98,7 +98,9 @@ FAILURES = {
         "TL101",
         5,
         "speechbrain 1.0.3 declares torchaudio",
-        None,
+        '[project]\nname = "a"\nversion = "1"\nrequires-python = ">=3.10,<3.11"\n'
+        # This removes the other warning, TL701.
+        'dependencies = ["torch==2.7.1", "speechbrain==1.1.0"]\n',
         "Add torchaudio==2.7.1.",
         '[project]\nname = "a"\nversion = "1"\nrequires-python = ">=3.10,<3.11"\n'
         'dependencies = ["torch==2.7.1", "torchaudio==2.7.1", "speechbrain==1.0.3"]\n',

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
 
-_TOLD = "pip only tells that the metadata requires another release"
+_TOLD = "pip only reports that the metadata requires another release"
 _LOADS = f"{_TOLD}; but their libraries load together"
 _OTHER_BUILD = "its metadata requires that release, and the later command takes another build of torch"
 

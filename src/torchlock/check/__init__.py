@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
 from torchlock.check.rules import import_path, records
-from torchlock.check.rules.not_examined import has_stack, healthy, settled, unexamined_text
+from torchlock.check.rules.not_examined import healthy, is_examined, settled, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
 from torchlock.finding import Finding, Strength
@@ -25,8 +25,8 @@ __all__ = [
     "by_log",
     "examine",
     "fenced",
-    "has_stack",
     "healthy",
+    "is_examined",
     "prepare",
     "ranked",
     "unexamined_text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import by_log, examine, fenced, has_stack, healthy, ranked, unexamined_text, verdict
+from torchlock.check import by_log, examine, fenced, healthy, is_examined, ranked, unexamined_text, verdict
 from torchlock.check.system_packages import libraries_of
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
@@ -94,7 +94,7 @@ def checked(arguments: argparse.Namespace, console: Listener) -> Checked:
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
     fine = _fine(context, findings, remarks, ignored)
-    result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks) or not has_stack(context))
+    result = verdict(findings, "; ".join([*remarks, fine]), is_open=bool(remarks) or not is_examined(context))
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.jobs.listener import Listener
 
-# What code asks of other projects: only a log shows it.
-_OF_OTHERS = ("TL709", "TL710")
+# What code asks of projects outside the stack: only a log shows it. (TL709 looks at the installed releases.)
+_OF_OTHERS = "TL710"
 
 
 def take_environment_of(log: Log, arguments: argparse.Namespace, console: Listener) -> None:
@@ -122,7 +122,7 @@ def meant_alone(
     add_remedies(alone, meant)
     here = {plain_path(each) for each in folders_of(context, arguments)}
     is_here = any(plain_path(each) in here for each in log.sites)
-    return [each if is_here and each.rule in _OF_OTHERS else unshown(each) for each in meant]
+    return [each if is_here and each.rule == _OF_OTHERS else unshown(each) for each in meant]
 
 
 def why_elsewhere(context: CheckContext, log: Log, arguments: argparse.Namespace) -> str:

@@ -78,7 +78,7 @@ _NOLISTS = (
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
 _UNREAD = (*_OF_OTHERS, *_NOLISTS)
-# Folders of the metadata of one package, such as requires.txt, which is no requirements file.
+# Folders of the metadata of one package. Their requires.txt is not a requirements file.
 _METADATA = (".egg-info", ".dist-info")
 # A list of system packages, by its name, unless it has versions as pip writes them.
 _DEBIAN = pattern(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")

@@ -68,7 +68,7 @@ _ON_THE_MACHINE = "Run the check on the machine of this environment, or name its
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
-def has_stack(context: CheckContext) -> bool:
+def is_examined(context: CheckContext) -> bool:
     """Whether the environment has a package that this check examines."""
     return bool(context.environment.path) and any(name in context.pins for name in STACK if name != "numpy")
 
@@ -82,7 +82,7 @@ def healthy(context: CheckContext, notes: Sequence[Finding] = (), *, is_open: bo
     names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not context.environment.path:
         return "only the log was read, and nothing of this machine was looked at"
-    if not has_stack(context):
+    if not is_examined(context):
         return "torch and torchaudio are not installed in this environment, so nothing was examined"
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]

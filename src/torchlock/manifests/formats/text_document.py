@@ -66,9 +66,11 @@ _COMMAND = re.compile(
     r"[ \t]*(?:sudo|pip3?|python3?|py|apt|apt-get|brew|conda|mamba|uv|git|dnf|yum|cd|docker|export|source)[ \t]"
 )
 _COMMENT = re.compile(r"[ \t]*(?:#|::|rem\b|//|$)", re.IGNORECASE)
-_OF_TORCH = re.compile(
-    r"\b(?:pip3?|conda|mamba|micromamba|uv)\b[^\r\n]*?[ \t](?:install|add|create)[ \t]"
-    r"(?:[^\r\n#]*[ \t\"'])?(?:py)?torch(?![\w.-])"
+# The words of a command that installs torch, in their order.
+_OF_TORCH = (
+    re.compile(r"\b(?:pip3?|conda|mamba|micromamba|uv)\b"),
+    re.compile(r"[ \t](?:install|add|create)(?=[ \t])"),
+    re.compile(r"[ \t\"'](?:py)?torch(?![\w.-])"),
 )
 _MAGIC = re.compile(r"[ \t]*(?:!|%(?=(?:uv[ \t]+)?(?:pip|conda)\b))[ \t]*")
 # A word that the reader of the text replaces: <version>, [version], X.Y.Z, {version}, ...
@@ -109,8 +111,20 @@ def read(text: str, path: str) -> Document:
     return builder.document
 
 
+def _installs_torch(line: str) -> bool:
+    """Whether the words of such a command follow each other in a line, before a comment."""
+    end = 0
+    line = line.partition(" #")[0]
+    for word in _OF_TORCH:
+        match = word.search(line, end)
+        if match is None:
+            return False
+        end = match.end()
+    return True
+
+
 def _alternatives(block: _Block) -> Iterator[tuple[int, _Block]]:
-    """A block for each of the alternatives in it, with all lines that belong to none, and where it begins.
+    """A block for each of the alternatives in it, with all lines outside of them, and where it begins.
 
     An alternative is the part of a block, from one comment or empty line to the next, that installs torch. Many
     alternatives are judged without the other lines.
@@ -122,7 +136,7 @@ def _alternatives(block: _Block) -> Iterator[tuple[int, _Block]]:
             parts.append([])
         parts[-1].append(line)
         going = line.text.rstrip("\r\n \t").endswith(("\\", "`", "^"))
-    own = [part for part in parts if any(_OF_TORCH.search(line.text) for line in part)]
+    own = [part for part in parts if any(_installs_torch(line.text) for line in part)]
     if len(own) < 2:
         yield block.lines[0].start, block
         return

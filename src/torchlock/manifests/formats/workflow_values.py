@@ -23,7 +23,7 @@ _USED = pattern(r"matrix\.([\w-]+)")
 _COMPARED = pattern(
     r"\(*\s*(?P<name>[\w.-]+)\s*(?P<operator>==|!=)\s*(?:'(?P<value>[^']*)'|(?P<plain>true|false|\d+))\s*\)*"
 )
-_ALONE = pattern(r"\(*\s*(?P<negated>!?)\s*(?P<name>[\w.-]+)\s*\)*")
+_ALONE = pattern(r"\(*\s*(?:(?P<negated>!)\s*)?(?P<name>[\w.-]+)\s*\)*")
 _STARTS = pattern(r"\(*\s*startsWith\(\s*(?P<name>[\w.-]+)\s*,\s*'(?P<value>[^']*)'\s*\)\s*\)*")
 # The limit of the runs of one job that are judged apart.
 _MOST = 40
