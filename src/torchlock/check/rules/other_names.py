@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from torchlock.check.context import dependencies_of
-from torchlock.check.rules.other_names_in_log import folder_of, is_in_files, other_release
+from torchlock.check.other_packages import folder_of, is_in_files, other_release
 from torchlock.check.rules.removed_apis import modules_of
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.source import LARGEST, parsed, uses
