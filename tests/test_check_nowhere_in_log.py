@@ -117,3 +117,43 @@ def test_a_module_that_its_package_does_not_import() -> None:
 def test_a_module_of_an_unknown_release(pins: str) -> None:
     found = judged("/w/a.py", "model = torchaudio.models.Wav2Vec2Model()", MODULES + pins)
     assert not any("nothing imported" in each.message for each in found)
+
+
+LISTED = "peculiar   2.1\nuser-of-it  1.2.0\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "is_said"),
+    [
+        (f"{SITE}/user_of_it/a.py", "AttributeError: module 'peculiar.kinds' has no attribute 'Thing'", True),
+        (
+            f"{SITE}/user_of_it/a.py",
+            f"ImportError: cannot import name 'Thing' from 'peculiar' ({SITE}/peculiar/__init__.py)",
+            True,
+        ),
+        (
+            f"{SITE}/user_of_it/a.py",
+            "ImportError: cannot import name 'Thing' from 'peculiar' (/w/peculiar.py)",
+            False,
+        ),
+        (f"{SITE}/user_of_it/a.py", "ModuleNotFoundError: No module named 'peculiar.kinds'", False),
+        (
+            f"{SITE}/user_of_it/a.py",
+            "AttributeError: partially initialized module 'p' has no attribute 'a'",
+            False,
+        ),
+        (f"{SITE}/peculiar/a.py", "AttributeError: module 'peculiar.kinds' has no attribute 'Thing'", False),
+        (f"{SITE}/user_of_it/a.py", "AttributeError: module 'utils' has no attribute 'Thing'", False),
+        ("/w/own.py", "AttributeError: module 'peculiar.kinds' has no attribute 'Thing'", False),
+        (f"{SITE}/user_of_it/a.py", "AttributeError: module 'json' has no attribute 'Thing'", False),
+    ],
+)
+def test_a_package_that_asks_another_one_for_what_it_lacks(path: str, error: str, is_said: bool) -> None:
+    log = read_log(
+        f'{LISTED}Traceback (most recent call last):\n  File "{path}", line 9, in <module>\n    f(x)\n{error}\n'
+    )
+    found = [each for each in by_log(context_of(log), log, []) if each.rule == "TL710"]
+    assert len(found) == is_said
+    for finding in found:
+        assert "the peculiar 2.1 in the log does not have" in finding.message
+        assert finding.remedy is not None and not finding.remedy.commands

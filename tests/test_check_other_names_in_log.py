@@ -113,3 +113,69 @@ def test_files_that_have_the_name(ground: Ground, site: Site, file: str, source:
     package(site, "user-of-it", "1.0")
     frame = f'  File "{SITE}/user_of_it/utils.py", line 3, in <module>\n    from peculiar import inner\n'
     assert ground.check(site, log=f"{frame}{error}\n").bad == []
+
+
+TRACER = f"""\
+  File "{SITE}/numba/misc/coverage_support.py", line 114, in <module>
+    class NumbaTracer(coverage.types.Tracer):
+AttributeError: module 'coverage.types' has no attribute 'Tracer'. Did you mean: 'TTracer'?
+"""
+
+
+@pytest.mark.parametrize("log", ["", TRACER])
+@pytest.mark.parametrize(("coverage", "tracer"), [("7.0.5", "TTracer"), ("7.6.1", "Tracer")])
+def test_numba_beside_coverage(ground: Ground, site: Site, coverage: str, tracer: str, log: str) -> None:
+    """https://github.com/numba/numba/issues/10239"""
+    package(site, "numba", "0.62.0")
+    types = f"class {tracer}: ...\n"
+    install(site.path, "coverage", coverage, {"coverage/__init__.py": "", "coverage/types.py": types})
+    done = ground.check(site, log=log)
+    if tracer == "Tracer":
+        assert done.bad == []
+        return
+    assert done.first.rule == "TL710"
+    assert done.first.packages == ("numba", "coverage")
+    assert done.command == 'python -m pip install "coverage>=7.6.1"'
+
+
+@pytest.mark.parametrize("defined", ["other", "thing"])
+def test_an_attribute_that_no_table_names(ground: Ground, site: Site, defined: str) -> None:
+    install(site.path, "peculiar", "2.1", {"peculiar/__init__.py": f"{defined} = 1\n"})
+    package(site, "user-of-it", "1.0")
+    frame = f'  File "{SITE}/user_of_it/utils.py", line 3, in <module>\n    peculiar.thing()\n'
+    done = ground.check(site, log=f"{frame}AttributeError: module 'peculiar' has no attribute 'thing'\n")
+    if defined == "thing":
+        assert done.bad == []
+        return
+    assert done.first.rule == "TL710"
+    assert done.first.message == "user-of-it 1.0 uses peculiar.thing, which peculiar 2.1 does not have"
+
+
+PQMF = {
+    "from scipy.signal import kaiser\n": "takes scipy.signal.kaiser",
+    "import scipy.signal\nX = scipy.signal.kaiser(3, 1)\n": "takes scipy.signal.kaiser",
+    "try:\n    from scipy.signal import kaiser\nexcept ImportError:\n    pass\n": "",
+    "def f():\n    from scipy.signal import kaiser\n": "",
+    "from scipy.signal.windows import kaiser\n": "",
+}
+
+
+@pytest.mark.parametrize("init", ["from .pqmf import *\n", ""])
+@pytest.mark.parametrize(("source", "said"), PQMF.items())
+@pytest.mark.parametrize("scipy", ["1.14.0", "1.12.0"])
+def test_a_part_that_takes_what_is_gone(
+    ground: Ground, site: Site, scipy: str, source: str, said: str, init: str
+) -> None:
+    """https://github.com/kan-bayashi/ParallelWaveGAN/issues/430"""
+    name = "parallel_wavegan"
+    code = {f"{name}/__init__.py": "", f"{name}/layers/__init__.py": init, f"{name}/layers/pqmf.py": source}
+    install(site.path, name, "0.6.1", code, headers="Requires-Dist: torch>=1.0.1\n")
+    windows = {"scipy/signal/windows/__init__.py": "def kaiser(): ...\n"}
+    install(site.path, "scipy", scipy, {"scipy/__init__.py": "", "scipy/signal/__init__.py": "", **windows})
+    done = ground.check(site)
+    if not said or not init or scipy < "1.13":
+        assert done.bad == []
+        return
+    assert done.first.rule == "TL710"
+    assert f"the import of parallel_wavegan.layers, a part of parallel-wavegan 0.6.1, {said}" in done.first.message
+    assert done.command == 'python -m pip install "scipy<1.13"'

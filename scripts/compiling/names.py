@@ -21,7 +21,7 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``torch``: name → ``[since, until, sources]``; ``instead``: name → text; ``refused``: rows of three texts;
     ``changed``: rows of the texts error, line, package, since, until, text and instead, and the sources.
 
-    ``numpy``: name → ``[until, again]``; ``numpy_api``: version of the C interface → release; ``loaded``: modules.
+    ``numpy``: name → ``[until, since]``; ``numpy_api``: version of the C interface → release; ``loaded``: modules.
 
     Raises:
         TableError: the file is not of the form.
@@ -60,10 +60,10 @@ def read_names(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
                 ]
             )
         for row in tables_of(table, "numpy"):
-            refuse_unknown(row, {"until", "again", "kind", "sources", "names"})
+            refuse_unknown(row, {"until", "since", "kind", "sources", "names"})
             evidence_kind_of(row)
             _known(row, sources)
-            _add(found["numpy"], row, [_release(row, "until"), _release(row, "again")], _MEMBER)
+            _add(found["numpy"], row, [_release(row, "until"), _release(row, "since")], _MEMBER)
         found["numpy_api"] = _interfaces(table, sources)
     except TableError as error:
         error.file = path.name

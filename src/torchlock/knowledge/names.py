@@ -142,14 +142,17 @@ def changed_calls() -> list[Changed]:
 
 
 def numpy_with(name: str, version: Version) -> str:
-    """The releases of NumPy with a name that ``version`` removed: ``<1.24``; "" if it has it, or this is unknown.
+    """The releases of NumPy with a name that ``version`` lacks: ``<1.24``, ``>=1.15``; "" for none.
 
     Raises:
         DataError: the bundled table is damaged.
     """
-    until, again = tables.load_compiled("names.json")["numpy"].get(name, ("", ""))
-    is_gone = bool(until) and version >= Version(until) and not (again and version >= Version(again))
-    return f"<{until}" if is_gone else ""
+    until, since = tables.load_compiled("names.json")["numpy"].get(name, ("", ""))
+    if since and version >= Version(since):
+        return ""
+    if until:
+        return f"<{until}" if version >= Version(until) else ""
+    return f">={since}" if since else ""
 
 
 def numpy_without(name: str) -> str:
@@ -159,6 +162,16 @@ def numpy_without(name: str) -> str:
         DataError: the bundled table is damaged.
     """
     return str(tables.load_compiled("names.json")["numpy"].get(name, ("", ""))[0])
+
+
+def numpy_since(name: str) -> str:
+    """The NumPy that brought a name which no earlier one has: ``1.15``; "" if all had it, or it is unknown.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    until, since = tables.load_compiled("names.json")["numpy"].get(name, ("", ""))
+    return "" if until else str(since)
 
 
 def numpy_of_interface(version: int) -> str:

@@ -133,6 +133,19 @@ def _gone_above(project: str, table: dict[str, Any], parts: Sequence[str]) -> La
     return None
 
 
+def lacks_by_hand() -> list[Lack]:
+    """The names that are known by hand, which not every release of their project has.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    rows = _rows()["changed"].items()
+    return [
+        Lack(project, name, since, until, instead, tuple(sources))
+        for name, (project, since, until, instead, sources) in rows
+    ]
+
+
 def never_in(dotted: str) -> tuple[str, str, str]:
     """The project of a module, its first and its last known release, if none of all has this name; else "".
 
@@ -161,7 +174,12 @@ def lacks_of_member(owner: str, member: str) -> list[Lack]:
     Raises:
         DataError: a bundled table is damaged.
     """
-    return list(_parts("members", owner, member, f"{owner}.{member}"))
+    by_hand = [
+        lack
+        for name in _rows()["changed"]
+        if name.endswith(f".{owner}.{member}") and (lack := lack_of(name)) is not None
+    ]
+    return [*_parts("members", owner, member, f"{owner}.{member}"), *by_hand]
 
 
 def lacks_of_argument(function: str, argument: str, code: str = "") -> list[Lack]:

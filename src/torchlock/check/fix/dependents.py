@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
 
 _FURTHER = 5
+# All releases before one: the other package is too old.
+_OLDER = re.compile(r"<(\d[\w.]*)")
 
 
 def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None:
@@ -38,6 +40,8 @@ def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None
     statement = next(filter(None, (_of(each, finding.rule, other) for each in _statements(context, name))), None)
     if statement is None:
         return Remedy(f"Use a later release of {name}, or an earlier one of {other}.")
+    if (newer := _newer(context, statement, other)) is not None:
+        return newer
     if name in STACK:
         later, theirs = _end(statement.forbids[0].specifier), other
     else:
@@ -130,6 +134,13 @@ def _other_side(context: CheckContext, statement: Statement, other: str, name: s
     side, start = (other, start) if other != name else (statement.when.name, statement.when.specifier)
     works = f"{name} {version} or later works with this {side}, but {said}"
     return _earlier(context, side, start, works) or Remedy(f"Use an earlier {side}: {works}.")
+
+
+def _newer(context: CheckContext, statement: Statement, name: str) -> Remedy | None:
+    """A release of a package outside of the stack after those that a statement forbids as too old."""
+    end = next((_OLDER.fullmatch(each.specifier) for each in statement.forbids if each.name == name), None)
+    allowed = within_bounds(context, name, f">={end[1]}") if end is not None and name not in STACK else None
+    return None if allowed is None else Remedy(f"Install {name}{allowed}.", commands=add(context, name, allowed))
 
 
 def _below(context: CheckContext, name: str, start: str) -> Remedy | None:

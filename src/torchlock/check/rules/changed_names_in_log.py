@@ -93,9 +93,16 @@ def member(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     if first is None or match is None:
         return
     lacks = [each for each in lacks_of_member(match["owner"], match["member"]) if _holds(context, each)]
+    lacks = [each for each in lacks if _is_mentioned(each, match["owner"], log.text)]
     if len(lacks) == 1:
         caller = last_caller(log.text, first.line, lacks[0].project.replace("-", "_"))
         yield _finding(context, "TL710", lacks[0], caller, first.text, f"uses {lacks[0].name}")
+
+
+def _is_mentioned(lack: Lack, owner: str, text: str) -> bool:
+    """Whether a log names the package of a class, if the table has it: others may have a class of this name."""
+    module = lack.name.partition(".")[0]
+    return module == owner or module in text
 
 
 @rule("TL709", on="unexplained")

@@ -19,7 +19,7 @@ from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.compatibility import newest_beside
 from torchlock.knowledge.indexes import page_of
-from torchlock.knowledge.names import numpy_without
+from torchlock.knowledge.names import numpy_since, numpy_without
 from torchlock.knowledge.registry import get, meanings, rule
 from torchlock.knowledge.stack import STACK
 
@@ -109,6 +109,7 @@ def _facts(context: CheckContext, meaning: Meaning, log: Log) -> Mapping[str, st
     facts["ffmpeg"] = ffmpeg_of(facts.get("library") or facts.get("mac") or "")
     facts["package"] = owners[-1] if owners else ""
     facts["numpy_without"] = numpy_without(facts.get("numpy_name") or "")
+    facts["numpy_since"] = numpy_since(facts.get("numpy_name") or "")
     for name in ("torchaudio", "torchvision", "torchcodec"):
         facts[f"{name}_for_torch"] = newest_beside(name, known.get("torch", ""))
     _, label = releases.get("torch", ("", context.label("torch") or ""))

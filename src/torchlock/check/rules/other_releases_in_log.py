@@ -7,6 +7,7 @@ file or the name of its class, and the code that asked for it.
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from torchlock.check.log_alone import has_stack
@@ -45,7 +46,7 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
     if first is None or missing is None or has_stack(context):
         return
-    project = project_of(missing.name) if _is_of(missing) else _provider(missing)
+    project = (project_of(missing.name) or _unlisted(missing)) if _is_of(missing) else _provider(missing)
     is_told = lack_of(missing.name) is not None or mistaken(missing.name) is not None
     if not project or not _is_between_packages(missing) or is_told:
         return
@@ -69,6 +70,18 @@ def _is_of(missing: MissingName) -> bool:
     """Whether the file that lacks a name is in the folder of its package: another project may have its modules."""
     top = _TOP.search(missing.file)
     return top is None or top[1] == missing.package
+
+
+def _unlisted(missing: MissingName) -> str:
+    """The package that lacks a name, if no table has it, and if it is surely not a file of the user; else "".
+
+    Its file is installed, or one of its modules was found. The code of another installed package asks.
+    """
+    top = _TOP.search(missing.caller.path) if missing.caller is not None else None
+    is_found = "-packages" in missing.file or (not missing.by_import and missing.name.count(".") > 1)
+    is_of_python = missing.package in sys.stdlib_module_names
+    is_other = top is not None and top[1] != missing.package
+    return normalise(missing.package) if is_other and is_found and not is_of_python else ""
 
 
 def _provider(missing: MissingName) -> str:
