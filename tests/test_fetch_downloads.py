@@ -160,7 +160,7 @@ def test_an_interruption_keeps_what_has_arrived(server: Server, tmp_path: Path) 
         if "Range" not in request.headers and not silent.is_set():
             silent.set()
             return Reply(ALPHA[:120_000], headers={"ETag": '"one"'}, missing=len(ALPHA) - 120_000)
-        time.sleep(20 if "Range" in request.headers and silent.is_set() and not resumed else 0)
+        time.sleep(45 if "Range" in request.headers and silent.is_set() and not resumed else 0)
         return tagged(ALPHA)(request)
 
     resumed: list[int] = []

@@ -218,7 +218,7 @@ def test_the_search_for_changes_has_a_budget(shape: str, monkeypatch: pytest.Mon
         Auditor, "judge", lambda self, document, _judge=Auditor.judge: judged.append(1) or _judge(self, document)
     )
     name, make = SHAPES[shape]
-    report = auditor.report(name, raw=make(150).encode())
+    report = auditor.report(name, raw=make(400).encode())
     assert len(judged) < 100
     said = [finding.remedy.summary for finding in report.findings if finding.remedy]
     assert any("found none in" in each or "releases that work together" in each for each in said)
