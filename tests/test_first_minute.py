@@ -55,8 +55,9 @@ def test_a_stranger_needs_two_commands_for_each_job(version: str, wheel: Path, t
         key: value for key, value in os.environ.items() if not key.startswith(("TORCHLOCK_", "VIRTUAL_ENV"))
     }
     environ |= {"HOME": str(tmp_path), "PATH": f"{fresh / 'bin'}", "NO_COLOR": "1"}
-    subprocess.run([python, "-m", "venv", fresh], check=True, capture_output=True)
-    subprocess.run([fresh / "bin" / "pip", "install", "--quiet", wheel], check=True, env=environ)
+    uv = [sys.executable, "-m", "uv", "--no-config"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", python, fresh], check=True)
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", fresh / "bin" / "python", wheel], check=True)
     ran = 0
     for step in steps(GUIDE.read_text(encoding="utf-8")):
         if isinstance(step, File):
