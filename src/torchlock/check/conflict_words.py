@@ -18,7 +18,7 @@ _OF_TAG = re.compile(
     r"(?P<kind>platform|Python ABI|Python implementation|Python) tag \(e\.g\., `(?P<tag>[\w.]{1,60})`\) and "
     r"(?:you require|your project depends on) (?P<wanted>[A-Za-z][\w.-]{0,60}[<>=!~][\w.,<>=!~*]{1,40})"
 )
-# poetry: the range of the project is wider than that of a package.
+# poetry: the project accepts more Pythons than a package does.
 _OF_RANGE = re.compile(
     r"supported Python range \((?P<own>[^()]{2,60})\) is not compatible.{1,120}?- "
     r"(?P<who>[A-Za-z0-9][\w.-]{0,60}) requires Python (?P<needs>[<>=!~][\d.,<>=!~* ]{0,40}[\d*]), so"

@@ -176,7 +176,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __getattr__(self, name: str) -> Any:
         # What Python 3.14 asks for where it writes help, which here has no colour on any Python.
         if name in ("_theme", "_decolor"):
-            super()._set_color(False)  # type: ignore[misc]
+            super()._set_color(False)  # type: ignore[misc]  # new in 3.14, and not known to mypy
             return self.__dict__[name]
         raise AttributeError(name)
 
