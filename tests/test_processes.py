@@ -281,6 +281,43 @@ def test_an_interpreter_that_is_asked_ends_with_the_run(
     assert said == ("" if number == signal.SIGKILL else "error: interrupted; nothing was changed\n")
 
 
+LOST = """
+import gc, signal, time, weakref
+from torchlock.runtime.interrupts import handled
+class Thing:
+    def __del__(self):
+        if {finalizer}: signal.raise_signal({number})
+def last_words(_):
+    if not {finalizer}: signal.raise_signal({number})
+with handled():
+    try:
+        thing = Thing()
+        reference = weakref.ref(thing, last_words)
+        del thing
+        time.sleep(3600)
+    except KeyboardInterrupt as stop:
+        raise SystemExit(stop.code)
+"""
+
+
+@posix
+@pytest.mark.parametrize("finalizer", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_counts_though_python_drops_its_exception(
+    number: signal.Signals, finalizer: bool, start: Callable[..., Run]
+) -> None:
+    """As in a finalizer, or in the callback of a weak reference, which each import has."""
+    assert start(LOST.format(number=int(number), finalizer=finalizer)).ended() == (128 + number, "")
+
+
+def test_other_exceptions_that_python_drops_are_said(start: Callable[..., Run]) -> None:
+    code = "from torchlock.runtime.interrupts import handled\n"
+    code += "class Thing:\n    def __del__(self): 1 / 0\n"
+    code += "with handled():\n    Thing()\n"
+    run = start(code)
+    assert "ZeroDivisionError" in run.process.communicate(timeout=SECONDS)[1]
+
+
 @posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_build_ends_with_the_run(number: signal.Signals, tmp_path: Path, start: Callable[..., Run]) -> None:

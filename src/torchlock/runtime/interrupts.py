@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import signal
+import sys
 import time
 
 from torchlock.typed import TYPE_CHECKING
@@ -19,6 +21,8 @@ ENDING = tuple(
 # A signal often comes twice (`timeout` sends it to the process and to its group). Within so many seconds the
 # second one is ignored, because the first is being obeyed.
 _OBEYING = 3.0
+# Seconds until a signal is sent again whose exception was lost.
+_AGAIN = 0.01
 
 
 class Interrupted(KeyboardInterrupt):
@@ -51,10 +55,44 @@ def handled() -> Iterator[None]:
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, _raise)
     try:
-        yield
+        with _lost_sent_again():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _lost_sent_again() -> Iterator[None]:
+    """Within this block a signal is sent again if Python dropped its exception.
+
+    Python prints an exception of a finalizer or of the callback of a weak reference, and goes on. Imports have
+    such callbacks, so a signal that comes within one would end nothing.
+    """
+    before = sys.unraisablehook
+    thread = _thread.get_ident()
+
+    def unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if isinstance(lost.exc_value, Interrupted):
+            _thread.start_new_thread(_send, (lost.exc_value.code - 128, thread))
+        else:
+            before(lost)
+
+    sys.unraisablehook = unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _send(number: int, thread: int) -> None:
+    """Send a signal to a thread a moment from now, and wake it."""
+    time.sleep(_AGAIN)
+    _State.obeyed = float("-inf")
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(thread, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

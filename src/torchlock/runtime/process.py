@@ -44,7 +44,8 @@ def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[
             yield process
         finally:
             if process is not None:
-                _kill(process)
+                with deferred_signals():
+                    _kill(process)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_KILL_SECONDS)
 
@@ -67,11 +68,17 @@ def temporary_folder() -> Iterator[str]:
     """A temporary folder for a block. It is removed with its content, also if this process is killed."""
     import tempfile
 
-    with (
-        tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place,
-        watched("folder", place),
-    ):
-        yield place
+    with contextlib.ExitStack() as stack:
+        try:
+            with deferred_signals():
+                place = stack.enter_context(
+                    tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True)
+                )
+                stack.enter_context(watched("folder", place))
+            yield place
+        finally:
+            with deferred_signals():
+                stack.close()
 
 
 class ProgramOutput(NamedTuple):
