@@ -99,8 +99,8 @@ GIVEN = {
         for pattern in (content.pattern, content.too)
         if pattern
     ],
-    ("src/torchlock/manifests/detection.py", "_refuse_no_list: sign"): lambda module: [
-        sign for sign, _ in module._INSTEAD
+    ("src/torchlock/manifests/detection.py", "_what_instead: sign"): lambda module: [
+        sign for _, sign, _ in module._INSTEAD
     ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: mistake"): lambda module: [
         mistake for mistake, _ in module._MISTAKES

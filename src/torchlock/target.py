@@ -132,7 +132,8 @@ class Platform(NamedTuple):
             "manylinux2010": "manylinux_2_12",
             "manylinux2014": "manylinux_2_17",
         }
-        text = re.sub(r"^manylinux(1|2010|2014)(?=_)", lambda match: name[match[0]], text)
+        family, dash, rest = text.partition("_")
+        text = f"{name.get(family, family)}{dash}{rest}"
         if text in PLATFORMS:
             system, machine = text.split("-")
             if system == "linux":

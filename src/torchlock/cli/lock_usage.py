@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from torchlock.errors import InputError
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.terms import Inputs
+
+# The ends of names of files of other formats.
+_OTHERS = (".toml", ".json", ".yml", ".yaml", ".ini", ".cfg")
 
 
 def check_usage(arguments: argparse.Namespace, console: Console) -> None:
@@ -66,17 +70,15 @@ def _refuse_name(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: it does.
     """
-    from pathlib import Path
-
-    name = Path(arguments.output).name
-    if not re.search(r"(?i)\.(toml|json|ya?ml|ini|cfg)$", name):
+    name = os.path.basename(arguments.output)  # noqa: PTH119
+    if not name.lower().endswith(_OTHERS):
         return
     if re.fullmatch(r"(?i)pylock[.-].*toml", name) and not PYLOCK.fullmatch(name):
         said = "is not a name of a lock: PEP 751 allows pylock.toml and pylock.NAME.toml, where NAME has no dot"
         hint = "join several fields with a hyphen, like -o 'pylock.{platform}-{python}.toml'"
         raise InputError(said, path=arguments.output, hint=hint)
     if not is_pylock(arguments):
-        said = f"is not a name for a requirements file, because it ends with {Path(name).suffix.lower()}"
+        said = f"is not a name for a requirements file, because it ends with {os.path.splitext(name)[1].lower()}"  # noqa: PTH122
         raise InputError(
             said, path=arguments.output, hint="name it like requirements.txt, or pylock.toml (PEP 751)"
         )

@@ -6,10 +6,10 @@ A cell has the arguments for one target, with single values, as the rest of the 
 from __future__ import annotations
 
 import argparse
-import re
 from itertools import product
 
 from torchlock.errors import InputError
+from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.target import PLATFORMS, SUPPORT_ENDS, Platform, PythonVersion
 from torchlock.typed import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # The order of targets in a lock. It does not depend on the order of the options.
 _SYSTEMS = {"linux": 0, "macos": 1, "windows": 2}
+_RANGE = pattern(r"\s*([0-9][\w.]*)\s*-\s*([0-9][\w.]*)\s*")
 
 
 class Part(NamedTuple):
@@ -101,7 +102,7 @@ def pythons_in(text: str) -> list[str]:
     Raises:
         InputError: the range is empty, or its ends are not minor releases of Python 3.
     """
-    match = re.fullmatch(r"\s*([0-9][\w.]*)\s*-\s*([0-9][\w.]*)\s*", text)
+    match = _RANGE.fullmatch(text) if "-" in text else None
     if match is None:
         return [text]
     ends = [PythonVersion.parse(each) for each in match.groups()]
@@ -164,7 +165,7 @@ def _once(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def _version(text: str | None) -> object:
-    return PythonVersion.parse(text) if text is not None and re.match(r"\d", text) else text
+    return PythonVersion.parse(text) if text is not None and text[:1].isdigit() else text
 
 
 def _place(cell: Cell) -> tuple[object, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from torchlock.errors import InputError
 from torchlock.jobs.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.target import Target
 
 # Names of files that list requirements.
-_TEXT_FILE = re.compile(r"(?i)\.(in|txt|toml|cfg|lock|ya?ml|py|json)$")
+_TEXT_FILES = (".in", ".txt", ".toml", ".cfg", ".lock", ".yml", ".yaml", ".py", ".json")
 # The names that PEP 751 allows.
 PYLOCK = pattern(r"pylock(\.[^.]+)?\.toml")
 
@@ -79,7 +78,7 @@ def _refuse_files(requirements: Sequence[str]) -> None:
     from torchlock.standards.filenames import is_distribution
 
     for text in requirements:
-        if _TEXT_FILE.search(text) and not is_distribution(text) and os.path.isfile(text):  # noqa: PTH113
+        if text.lower().endswith(_TEXT_FILES) and not is_distribution(text) and os.path.isfile(text):  # noqa: PTH113
             raise InputError(
                 f"{text} is a file, not a requirement", hint=f"to lock what it asks for, use -r {text}"
             )

@@ -8,7 +8,6 @@ format of a release file, so a folder is read as a ``Catalogue``.
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
@@ -18,6 +17,7 @@ from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from torchlock.knowledge.releases import Catalogue
 

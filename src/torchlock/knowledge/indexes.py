@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from torchlock.knowledge.build_labels import parse_label
@@ -105,6 +104,7 @@ def default_index() -> str:
     imported. torchlock must not open a socket offline.
     """
     from importlib.util import find_spec
+    from pathlib import Path
 
     spec = find_spec("pypi_simple")
     try:

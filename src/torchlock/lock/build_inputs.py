@@ -6,7 +6,6 @@ file names for the family is left out, with a note: it is a setting, and the bui
 
 from __future__ import annotations
 
-import re
 from fnmatch import filter as filter_names
 
 from torchlock.errors import InputError
@@ -14,6 +13,7 @@ from torchlock.knowledge.build_files import index_address
 from torchlock.knowledge.build_labels import is_from_index
 from torchlock.knowledge.indexes import BUILDS, channel_of, classify_index
 from torchlock.knowledge.stack import FAMILY
+from torchlock.patterns import pattern
 from torchlock.records import replace
 from torchlock.redaction import redact
 from torchlock.standards import filenames
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # The beginnings of the names of packages of which a build of torch requires one exact release each.
 _OF_ACCELERATORS = ("nvidia-", "cuda-", "triton", "pytorch-triton")
-_HASH = re.compile(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)")
+_HASH = pattern(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
 def for_build(inputs: Inputs, target: Target, root: str) -> Inputs:
@@ -133,13 +133,13 @@ def _without_indexes(inputs: Inputs, label: str, root: str) -> Inputs:
             f"the find-links locations are not used for the torch family, because the lock is for {label}"
         )
     inputs.routes = dict(inputs.routes)
-    for pattern, url in [*inputs.routes.items()]:
-        build, members = build_of_page(url, root), filter_names(FAMILY, pattern)
-        is_own = build == label and (members or is_from_index(pattern, label))
+    for names, url in [*inputs.routes.items()]:
+        build, members = build_of_page(url, root), filter_names(FAMILY, names)
+        is_own = build == label and (members or is_from_index(names, label))
         if not is_own and (members or build is not None):
-            notes.append(f"the index {url} that the input names for {pattern} is ignored: the lock is for {label}")
+            notes.append(f"the index {url} that the input names for {names} is ignored: the lock is for {label}")
         if build is not None:
-            del inputs.routes[pattern]
+            del inputs.routes[names]
     return inputs
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePath
 
 from torchlock.errors import InputError
 from torchlock.manifests.formats import FORMATS, LISTS, YAML
+from torchlock.manifests.paths import folder_of, name_of, suffix_of
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.typed import TYPE_CHECKING
@@ -29,10 +30,12 @@ _WORKFLOW = pattern(
     r"|\.woodpecker|\.drone|\.cirrus|(docker-)?compose([._-][^/]*)?)\.ya?ml$"
 )
 # Names of requirements files, with any ending.
+_LIST_WORDS = ("requirement", "constraint", "reqs")
 _LIST_NAME = pattern(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
 # Other common names of package lists, and names of the folders that contain them.
+_OF_LISTS = (".pip", ".requirements", ".constraints", ".in")
 _NEAR_LIST = pattern(
-    r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
+    r"req|deps|depend|constrain|packages|pip|python|install|modules"
     r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch)[.\w-]*$"
 )
 _COMMAND = pattern(
@@ -42,40 +45,74 @@ _COMMAND = pattern(
 
 
 class _Unread(NamedTuple):
-    """A format without a reader. ``holds``: its files may name Python packages to install."""
+    """A format without a reader. ``holds``: its files may name Python packages to install.
 
-    pattern: str
+    A name in lower case says the format: as a whole, by its end, or by a beginning with more behind it.
+    """
+
     what: str
+    names: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
     holds: bool = False
+
+    def has(self, name: str) -> bool:
+        """Whether this is the name of such a file."""
+        if name in self.names or name.endswith(self.endings):
+            return True
+        return name.startswith(self.beginnings) and name not in self.beginnings
 
 
 # Files that other programs look for by this name.
 _OF_OTHERS = (
-    _Unread(r"jenkinsfile.+", "a Jenkins pipeline", True),
-    _Unread(r"vagrantfile", "a Vagrant machine", True),
-    _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),
-    _Unread(r"buildout\.cfg", "a buildout configuration", True),
-    _Unread(r"(build|workspace|module)(\.bazel)?|.*\.bzl", "a Bazel file", True),
-    _Unread(r".*\.nix", "a Nix expression", True),
-    _Unread(r"cloudbuild\.ya?ml", "a configuration of Google Cloud Build", True),
-    _Unread(r"\.?readthedocs\.ya?ml", "a configuration of Read the Docs", True),
-    _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
-    _Unread(r"renovate\.json5?|\.renovaterc(\.json5?)?", "settings of Renovate"),
-    _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
-    _Unread(r"manifest\.in", "a list of files for a source distribution"),
-    _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
-    _Unread(r"\.env(\..*)?", "a list of environment variables"),
+    _Unread("a Jenkins pipeline", beginnings=("jenkinsfile",), holds=True),
+    _Unread("a Vagrant machine", ("vagrantfile",), holds=True),
+    _Unread(
+        "an Apptainer definition file", ("singularity", "singularity."), (".def",), ("singularity.",), holds=True
+    ),
+    _Unread("a buildout configuration", ("buildout.cfg",), holds=True),
+    _Unread(
+        "a Bazel file",
+        ("build", "workspace", "module", "build.bazel", "workspace.bazel", "module.bazel"),
+        (".bzl",),
+        holds=True,
+    ),
+    _Unread("a Nix expression", endings=(".nix",), holds=True),
+    _Unread("a configuration of Google Cloud Build", ("cloudbuild.yaml", "cloudbuild.yml"), holds=True),
+    _Unread(
+        "a configuration of Read the Docs",
+        ("readthedocs.yaml", "readthedocs.yml", ".readthedocs.yaml", ".readthedocs.yml"),
+        holds=True,
+    ),
+    _Unread(
+        "installer settings",
+        ("uv.toml", "poetry.toml", "pdm.toml", "pip.conf", "pip.ini", ".pypirc", ".condarc"),
+    ),
+    _Unread(
+        "settings of Renovate",
+        ("renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json", ".renovaterc.json5"),
+    ),
+    _Unread("a Python version file", ("runtime.txt", ".python-version", ".tool-versions")),
+    _Unread("a list of files for a source distribution", ("manifest.in",)),
+    _Unread("a CMake script", ("cmakelists.txt",), (".cmake",)),
+    _Unread("a list of environment variables", (".env", ".env."), beginnings=(".env.",)),
 )
 # The front matter of a Space that installs requirements: not of one that has a Dockerfile, or only files.
 SPACE = pattern(r"\A\ufeff?---[ \t]*\r?\n(?:(?!---)[^\n]*\n)*?sdk:[ \t]*[\"']?(?:gradio|streamlit)\b")
 # Texts with code blocks, which are read on request.
 _DOCS = (".md", ".markdown", ".rst", ".rest")
 _NOLISTS = (
-    _Unread(r".*\.(whl|gz|zip|egg|tar|bz2|xz|7z|conda|zst)", "an archive"),
-    _Unread(r".*\.(pyc|pyo|so|dll|pyd|dylib|exe)", "compiled code"),
-    _Unread(r".*\.(md|markdown|rst|rest|adoc)", "a text document"),
-    _Unread(r".*\.html?", "a web page"),
-    _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
+    _Unread("an archive", endings=(".whl", ".gz", ".zip", ".egg", ".tar", ".bz2", ".xz", ".7z", ".conda", ".zst")),
+    _Unread("compiled code", endings=(".pyc", ".pyo", ".so", ".dll", ".pyd", ".dylib", ".exe")),
+    _Unread("a text document", endings=(".md", ".markdown", ".rst", ".rest", ".adoc")),
+    _Unread("a web page", endings=(".htm", ".html")),
+    _Unread(
+        "data",
+        endings=(
+            *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".wav", ".mp3", ".flac", ".ogg"),
+            *(".pt", ".pth", ".ckpt", ".onnx", ".safetensors", ".np", ".npz", ".csv", ".tsv", ".log"),
+        ),
+    ),
 )
 _UNREAD = (*_OF_OTHERS, *_NOLISTS)
 # Folders of the metadata of one package. Their requires.txt is not a requirements file.
@@ -84,22 +121,29 @@ _METADATA = (".egg-info", ".dist-info")
 _DEBIAN = pattern(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
 _VERSIONED = pattern(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
 
-# Files whose content shows that they are not package lists.
+# Files whose content shows that they are not package lists. The pattern, which ignores case, matches only texts
+# that have one of the words.
 _INSTEAD = (
-    (r"\A\s*<(?:!doctype|html|\?xml)", "a web page"),
-    (r"\A\s*(?:\{\s*[\"}]|\[\s*[\"{\]])", "JSON"),
-    (r"^Package\s+Version\b.*\r?\n-+[ ]+-+", "the output of pip list (pip freeze writes requirements)"),
+    (("<",), r"\A\s*<(?:!doctype|html|\?xml)", "a web page"),
+    (("{", "["), r"\A\s*(?:\{\s*[\"}]|\[\s*[\"{\]])", "JSON"),
     (
+        ("package",),
+        r"^Package\s+Version\b.*\r?\n-+[ ]+-+",
+        "the output of pip list (pip freeze writes requirements)",
+    ),
+    (
+        ("# packages in environment",),
         r"^# packages in environment at ",
         "the output of conda list (conda list --export writes a format that is read)",
     ),
     (
+        ("collecting", "satisfied:", "installed", "downloading"),
         r"^[ \t]*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
         "the output of pip",
     ),
-    (r"^Metadata-Version: ", "the metadata of a package"),
-    (r"\bcopyright\b|\blicen[cs]e\b", "a license"),
-    (r"^[\w\"'-]+:(?:[ \t].*)?\r?\n(?:[ \t]*[\w\"'-]+:|[ \t]*- )", "YAML"),
+    (("metadata-version",), r"^Metadata-Version: ", "the metadata of a package"),
+    (("copyright", "licen"), r"\bcopyright\b|\blicen[cs]e\b", "a license"),
+    ((":",), r"^[\w\"'-]+:(?:[ \t].*)?\r?\n(?:[ \t]*[\w\"'-]+:|[ \t]*- )", "YAML"),
 )
 _SNIFFED = 500  # lines
 
@@ -126,7 +170,7 @@ def format_of(path: str, text: str) -> Detected:
 
 def may_be_space(path: str) -> bool:
     """Whether the front matter of this file may describe a Space of Hugging Face."""
-    return PurePath(path).name.lower() == "readme.md"
+    return name_of(path).lower() == "readme.md"
 
 
 def refuse_unread(path: str) -> None:
@@ -148,15 +192,15 @@ def is_text_document(path: str) -> bool:
 
 def kind_by_name(path: str) -> str | None:
     """The format that the name of a file says; None if the name does not say it."""
-    name = PurePath(path).name.lower()
-    suffix = PurePath(name).suffix
+    name = name_of(path).lower()
+    suffix = suffix_of(name)
     if name in _NAMES:
         return _NAMES[name]
-    if _PYLOCK.match(name):
+    if name.startswith("pylock.") and _PYLOCK.match(name):
         return "pylock"
-    if _DOCKER.match(name) and suffix not in _NOT_DOCKER:
+    if name.startswith(("dockerfile", "containerfile")) and _DOCKER.match(name) and suffix not in _NOT_DOCKER:
         return "dockerfile"
-    if suffix in YAML and _WORKFLOW.search(PurePath(path).as_posix().lower()):
+    if suffix in YAML and _WORKFLOW.search(path.replace(os.sep, "/").lower()):
         return "workflow"
     if suffix in (*YAML, ".lock") and _CONDA.search(name):
         return "conda"
@@ -165,14 +209,14 @@ def kind_by_name(path: str) -> str | None:
 
 def unread_by_name(path: str) -> str:
     """The description of a format without a reader, by the name of a file; "" for other names."""
-    if PurePath(path).parent.name.lower().endswith(_METADATA):
+    if folder_of(path).lower().endswith(_METADATA):
         return "metadata that the build of a package writes"
     return _what(path, _UNREAD)
 
 
 def _what(path: str, kinds: Iterable[_Unread]) -> str:
-    name = PurePath(path).name.lower()
-    return next((unread.what for unread in kinds if re.fullmatch(unread.pattern, name)), "")
+    name = name_of(path).lower()
+    return next((unread.what for unread in kinds if unread.has(name)), "")
 
 
 def belongs_to(path: str) -> str:
@@ -181,7 +225,7 @@ def belongs_to(path: str) -> str:
     Requirements files have no fixed name, so any other name may be a requirements file.
     """
     kind = kind_by_name(path)
-    if kind is None and PurePath(path).suffix.lower() in (".py", ".pyw"):
+    if kind is None and suffix_of(name_of(path)).lower() in (".py", ".pyw"):
         kind = "python"
     if kind is None:
         return _what(path, _OF_OTHERS)
@@ -190,21 +234,25 @@ def belongs_to(path: str) -> str:
 
 def is_list_name(path: str) -> bool:
     """Whether a name says that its file is a list for pip, as ``dev-requirements.txt`` does."""
-    name = PurePath(path).name.lower()
-    return PurePath(name).suffix in LISTS and _LIST_NAME.search(name) is not None
+    name = name_of(path).lower()
+    return suffix_of(name) in LISTS and _has_list_name(name)
+
+
+def _has_list_name(name: str) -> bool:
+    return any(word in name for word in _LIST_WORDS) and _LIST_NAME.search(name) is not None
 
 
 def may_hold_requirements(path: str) -> bool:
     """Whether a file without a reader may name Python packages to install."""
-    name = PurePath(path).name.lower()
-    return any(unread.holds and re.fullmatch(unread.pattern, name) for unread in _UNREAD)
+    name = name_of(path).lower()
+    return any(unread.holds and unread.has(name) for unread in _UNREAD)
 
 
 def _by_content(path: str, text: str) -> Detected:
-    name = PurePath(path).name.lower()
-    suffix = PurePath(name).suffix
+    name = name_of(path).lower()
+    suffix = suffix_of(name)
     anything = path == "-" or path.startswith(("/dev/", "/proc/"))
-    named = bool(_LIST_NAME.search(name)) and suffix not in (*YAML, ".json", ".toml", ".py")
+    named = _has_list_name(name) and suffix not in (*YAML, ".json", ".toml", ".py")
     for row in FORMATS:
         if anything or named or suffix in row.suffixes:
             for content in row.contents:
@@ -223,14 +271,17 @@ def _by_content(path: str, text: str) -> Detected:
         raise InputError("no reader for this kind of file", path=path, hint=hint)
     if not anything:
         _refuse_no_list(path, name, text, named=named)
-    folder = PurePath(path).parent.name.lower()
-    guessed = not anything and not named and not _NEAR_LIST.search(f"{folder}/{name}") and _is_of_words(text)
+    guessed = (
+        not (anything or named or suffix in _OF_LISTS) and _is_of_words(text) and not _is_near_list(path, name)
+    )
     return Detected("constraints" if "constraint" in name else "requirements", guessed)
 
 
 def fits(content: Content, text: str) -> bool:
     """Whether a text matches the contents of a format."""
-    return all(re.search(each, text, re.MULTILINE) for each in (content.pattern, content.too) if each)
+    return any(word in text for word in content.words) and all(
+        re.search(each, text, re.MULTILINE) for each in (content.pattern, content.too) if each
+    )
 
 
 def _is_of_words(text: str) -> bool:
@@ -240,15 +291,20 @@ def _is_of_words(text: str) -> bool:
     return bool(words) and all(re.fullmatch(r"[\w.'-]+", word) for word in words)
 
 
+def _is_near_list(path: str, name: str) -> bool:
+    """Whether a name, or that of its folder, is common for lists of packages."""
+    return _NEAR_LIST.search(f"{folder_of(path).lower()}/{name}") is not None
+
+
 def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
     """Refuse a file that is clearly not a list of requirements.
 
     Raises:
         InputError: it is not a list.
     """
-    if _DEBIAN.fullmatch(name) and not _VERSIONED.search(text):
+    if ("apt" in name or "packages" in name) and _DEBIAN.fullmatch(name) and not _VERSIONED.search(text):
         raise InputError("no reader for this kind of file: a list of system packages", path=path)
-    instead = next((what for sign, what in _INSTEAD if re.search(sign, text, re.M | re.I)), "")
+    instead = _what_instead(text)
     if (instead or not named) and _is_no_list(text):
         what = "" if named and instead == "a license" else instead
         if what or not named:
@@ -256,17 +312,27 @@ def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
             raise InputError(f"no reader for this kind of file: {reason}", path=path)
 
 
+def _what_instead(text: str) -> str:
+    """What the content shows a file to be instead of a package list; "" if it shows nothing."""
+    lower = text.lower()
+    for words, sign, what in _INSTEAD:
+        if any(word in lower for word in words) and re.search(sign, text, re.MULTILINE | re.IGNORECASE):
+            return what
+    return ""
+
+
 def _is_no_list(text: str) -> bool:
     """Whether most lines cannot be lines of a requirements file."""
     from torchlock.manifests.syntax.pep508 import parse
+    from torchlock.standards.plain_requirement import match_plain
 
     fits = misfits = 0
     continued = False
     for line in text.splitlines()[:_SNIFFED]:
-        bare = re.sub(r"(^|\s)#.*", "", line).strip()
+        bare = (re.sub(r"(^|\s)#.*", "", line) if "#" in line else line).strip()
         if bare and not continued:
             written = re.split(r"\s--?\w|\\$", bare)[0].strip()
-            if _LINE.match(bare) or (len(written) < _SNIFFED and parse(written)):
+            if match_plain(bare) or _LINE.match(bare) or (len(written) < _SNIFFED and parse(written)):
                 fits += 1
             else:
                 misfits += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
@@ -23,9 +23,9 @@ def read_included(path: str) -> Decoded:
     Raises:
         InputError: it cannot be read, or might never end.
     """
-    if is_there(path) and not (Path(path).is_file() or is_folder(path)):
+    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):  # noqa: PTH113
         raise InputError("is not a regular file", path=path)
-    if is_there(path) and Path(path).stat().st_size > _HUGE:
+    if is_there(path) and os.stat(path).st_size > _HUGE:  # noqa: PTH116
         raise InputError(f"is larger than {_HUGE // 1_000_000} MB", path=path)
     return decode(read_bytes(path), path)
 
@@ -33,6 +33,6 @@ def read_included(path: str) -> Decoded:
 def identity(path: str) -> str:
     """The identity of a file, however its path is written."""
     try:
-        return str(Path(path).resolve())
-    except (OSError, ValueError, RuntimeError):
+        return os.path.realpath(path)
+    except (OSError, ValueError):
         return path

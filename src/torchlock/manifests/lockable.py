@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, refuse_unread
 from torchlock.manifests.document import Document
 from torchlock.manifests.formats import BY_KIND, FORMATS
+from torchlock.manifests.paths import name_of, suffix_of
 from torchlock.manifests.reader import read_as_written, read_content
 from torchlock.typed import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def _kind_of(path: str, raw: bytes) -> str:
     try:
         kind = format_of(path, decode(raw, path).text).kind
     except InputError:
-        if PurePath(path).suffix.lower() in _NO_LISTS:
+        if suffix_of(name_of(path)).lower() in _NO_LISTS:
             raise
         kind = "requirements"
     return {"constraints": "requirements", "python": "script"}.get(kind, kind)

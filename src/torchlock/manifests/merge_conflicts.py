@@ -6,19 +6,21 @@ import re
 
 from torchlock.location import Place
 from torchlock.manifests.document import ParseIssue
+from torchlock.patterns import pattern
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 LEFT = "a merge conflict was left in the file"
-_MARK = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)", re.MULTILINE)
-_MARKED_LINE = re.compile(rf"{_MARK.pattern}[^\r\n]*", re.MULTILINE)
+_AT_MARK = r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)"
+_MARK = pattern(_AT_MARK, re.MULTILINE)
+_MARKED_LINE = pattern(rf"{_AT_MARK}[^\r\n]*", re.MULTILINE)
 # The markers of a whole conflict, in their order. Prose or a script may contain the second one alone.
 _WHOLE = (
-    re.compile(r"^<{7}(?=[ \r\n])", re.MULTILINE),
-    re.compile(r"^={7}\r?$", re.MULTILINE),
-    re.compile(r"^>{7}(?=[ \r\n]|\Z)", re.MULTILINE),
+    pattern(r"^<{7}(?=[ \r\n])", re.MULTILINE),
+    pattern(r"^={7}\r?$", re.MULTILINE),
+    pattern(r"^>{7}(?=[ \r\n]|\Z)", re.MULTILINE),
 )
 
 
@@ -52,9 +54,11 @@ def report_markers(document: Document) -> None:
 
 
 def _whole(text: str) -> int | None:
+    if "<<<<<<<" not in text:
+        return None
     first, at = None, 0
-    for pattern in _WHOLE:
-        found = pattern.search(text, at)
+    for sign in _WHOLE:
+        found = sign.search(text, at)
         if found is None:
             return None
         first = found.start() if first is None else first

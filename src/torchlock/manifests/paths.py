@@ -1,8 +1,10 @@
-"""The paths of files that other files name."""
+"""The paths of files: their parts, and those that other files name."""
 
 from __future__ import annotations
 
 import os
+
+_SEPARATORS = os.sep + (os.altsep or "")
 
 
 def beside(path: str, name: str) -> str:
@@ -19,6 +21,22 @@ def near(path: str, value: str) -> str:
         return value
     joined = os.path.normpath(beside(path, value))
     return joined if joined.startswith((".", "/")) else f"./{joined}"
+
+
+def name_of(path: str) -> str:
+    """The last part of a path."""
+    return os.path.basename(path.rstrip(_SEPARATORS))  # noqa: PTH119
+
+
+def folder_of(path: str) -> str:
+    """The name of the folder that a path names; "" if it names none."""
+    return name_of(os.path.dirname(path.rstrip(_SEPARATORS)))  # noqa: PTH120
+
+
+def suffix_of(name: str) -> str:
+    """The end of a name from its last dot on, as in pathlib: "" of ``.env`` and of ``name.``."""
+    at = name.rfind(".")
+    return name[at:] if 0 < at < len(name) - 1 else ""
 
 
 def is_folder(path: str) -> bool:

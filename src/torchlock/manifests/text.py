@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
-from pathlib import Path
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
@@ -52,7 +52,7 @@ def read_included(path: str) -> str:
     Raises:
         InputError: it cannot be read or decoded.
     """
-    if is_there(path) and not (Path(path).is_file() or is_folder(path)):
+    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):  # noqa: PTH113
         raise InputError("is not a regular file", path=path)
     return read_text(path)
 
@@ -86,7 +86,7 @@ def _read(path: str, reader: Callable[[BinaryIO, str], T]) -> T:
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123
             return reader(file, path)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
@@ -131,6 +131,8 @@ def _ends(file: BinaryIO, path: str) -> Ends:
 
 def _neighbour(path: str) -> str | None:
     """A hint at a file with a similar name in the same folder."""
+    from pathlib import Path
+
     try:
         names = [item.name for item in Path(path).parent.iterdir()]
     except (OSError, ValueError):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import stat
 import sys
 
 from torchlock.errors import InputError
+from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.report import attributes
 from torchlock.report.attributes import CannotKeep
@@ -24,7 +24,7 @@ from torchlock.runtime.temporary import Temporary, sweep
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 # The names of the files that a process has open (/proc/self is the process that asks).
-_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d{1,9})|(stdin)|(stdout)|(stderr))|/proc/(self|\d+)/fd/(\d{1,9})")
+_DESCRIPTOR = pattern(r"/dev/(?:fd/(\d{1,9})|(stdin)|(stdout)|(stderr))|/proc/(self|\d+)/fd/(\d{1,9})")
 _LINKS = 40  # the number of symbolic links in a row that Linux follows
 _REFUSED_BY_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 # A file that is a mount point, as in containers; a sticky folder; on Windows, a file that is open.

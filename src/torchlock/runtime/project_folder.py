@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from torchlock.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Of such a file, the first line is reported for each rule.
 NOT_QUOTED = (
@@ -19,8 +23,10 @@ def is_outside(path: str, named: str) -> bool:
 
     A file that the user named is inside, unless it is a link to a file outside: a clone may contain such a link.
     """
-    if path == "-" or (path == named and not Path(path).is_symlink()):
+    if path == "-" or (path == named and not os.path.islink(path)):
         return False
+    from pathlib import Path
+
     try:
         return not Path(path).resolve().is_relative_to(root_of(named))
     except (OSError, ValueError, RuntimeError):
@@ -33,6 +39,8 @@ def root_of(path: str) -> Path:
     It is the nearest folder above it with a repository, else the nearest with a project's file, else the current
     folder if the file is in it, else the file's own.
     """
+    from pathlib import Path
+
     folder = Path(path).parent.resolve()
     found = repository_of(folder) or _nearest(folder, _PROJECT)
     if found is not None:

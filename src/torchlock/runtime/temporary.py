@@ -14,13 +14,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import stat
 import time
 from functools import cache
-from pathlib import Path
 
-_NAME = re.compile(r"\.torchlock-([0-9a-f]{8})-[0-9a-f]{12}\.tmp")
+from torchlock.patterns import pattern
+
+_NAME = pattern(r"\.torchlock-([0-9a-f]{8})-[0-9a-f]{12}\.tmp")
 _OPEN = (
     os.O_RDWR
     | getattr(os, "O_BINARY", 0)
@@ -145,7 +145,8 @@ def _machine() -> str:
     import binascii
 
     try:
-        name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            name = file.read()
     except OSError:
         name = (os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")).encode()
     return f"{binascii.crc32(name):08x}"

@@ -82,7 +82,9 @@ def ordinary_wheel(filename: str) -> tuple[str, str] | None:
 def build_number(filename: str) -> tuple[int, str] | tuple[()]:
     """The build number in the name of a wheel, in the order of installers; () if there is none."""
     parts = filename.removesuffix(".whl").split("-")
-    match = re.match(r"([0-9]+)(.*)", parts[2]) if len(parts) == 6 else None
+    if len(parts) != 6 or not parts[2][:1].isdigit():
+        return ()
+    match = re.match(r"([0-9]+)(.*)", parts[2])
     return (int(match[1]), match[2]) if match else ()
 
 

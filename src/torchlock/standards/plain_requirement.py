@@ -13,13 +13,16 @@ from torchlock.standards.versions import ORDINARY
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import re
+
     from packaging.markers import Marker
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
 
 _NAME = "[A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?"
-_PLAIN = pattern(rf"({_NAME})[ ]?(?:\[[ ]?({_NAME}(?:[ ]?,[ ]?{_NAME})*)[ ]?\])?[ ]?({ORDINARY.pattern})?[ ]?")
+_EXTRAS = rf"[ ]?(?P<extras>{_NAME}(?:[ ]?,[ ]?{_NAME})*)[ ]?"
+_PLAIN = pattern(rf"(?P<name>{_NAME})[ ]?(?:\[{_EXTRAS}\])?[ ]?(?P<versions>{ORDINARY})?[ ]?")
 
 
 class PlainRequirement:
@@ -61,6 +64,11 @@ class PlainRequirement:
 
     def __hash__(self) -> int:
         return hash(self._parsed())
+
+
+def match_plain(text: str) -> re.Match[str] | None:
+    """The name, the extras and the versions of a plain requirement without spaces, as groups; else None."""
+    return None if " " in text else _PLAIN.fullmatch(text)
 
 
 def plain(text: str) -> Requirement | None:

@@ -29,8 +29,9 @@ CLAUSE = (
 # A wildcard behind a pre-release: the pattern allows it, PEP 440 does not.
 WILD = pattern(r"[a-z][0-9]*\.\*")
 # The most frequent specifier sets, as a pattern that compiles fast: every start compiles it.
-_PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20})*"
-ORDINARY = pattern(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
+_PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20}){0,8}"
+ORDINARY = rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*"
+_ORDINARY = pattern(ORDINARY)
 
 
 def has_long_number(text: str) -> bool:
@@ -60,7 +61,7 @@ def fault_of_specifier(text: str) -> str:
     """Why installers cannot compare versions with a specifier set, as half a sentence; "" if they can."""
     if has_long_number(text):
         return _TOO_LONG
-    if not text or ORDINARY.fullmatch(text):
+    if not text or _ORDINARY.fullmatch(text):
         return ""
     from packaging.specifiers import SpecifierSet
 

@@ -21,6 +21,7 @@ from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, 
 from torchlock.patterns import pattern
 from torchlock.redaction import masked, shortened
 from torchlock.standards.names import normalise
+from torchlock.standards.plain_requirement import match_plain
 from torchlock.terms import Origin
 from torchlock.typed import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ class _Reader(MistakeReporter):
         number, begin, offset = 1, 0, 0
         joiner = LineJoiner()
         for physical in self.text.splitlines(keepends=True):
-            match = _ORDINARY.match(physical) if not joiner.open and len(physical) < _LONG else None
+            match = _matched(physical) if not joiner.open and len(physical) < _LONG else None
             if match is None or not self._ordinary(match, number, offset, begin):
                 line = joiner.add(physical.rstrip(ENDS), offset)
                 if line is not None:
@@ -110,7 +111,8 @@ class _Reader(MistakeReporter):
 
     def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
         """Add a name with its versions and marker; False if the line is not as plain as it looks."""
-        name, extras, versions, marker = match.group("name", "extras", "versions", "marker")
+        name, extras, versions = match.group("name", "extras", "versions")
+        marker = match.groupdict().get("marker")
         if match.string[-1] == "\\" or not pep508.is_plain(name, versions or ""):
             return False
         behind = pep508.behind(match)
@@ -419,6 +421,11 @@ class _Reader(MistakeReporter):
             if mine is not None and not self.outside:
                 mine.origin = issue.origin or Origin(found.path, issue.place.line, issue.message)
                 mine.error = issue.error
+
+
+def _matched(physical: str) -> re.Match[str] | None:
+    """The match of an ordinary line; the pattern for plain ones compiles in a third of the time."""
+    return match_plain(physical.rstrip(ENDS)) or _ORDINARY.match(physical)
 
 
 def _hash_words(text: str) -> list[str]:

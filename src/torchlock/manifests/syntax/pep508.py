@@ -6,10 +6,12 @@ import re
 from functools import lru_cache
 
 from torchlock.answers import Unknown
+from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.standards import markers
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.names import normalise
+from torchlock.standards.plain_requirement import match_plain
 from torchlock.standards.versions import CLAUSE, WILD, fault_of_specifier
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -20,9 +22,7 @@ ORDINARY = (
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
 # (packaging allows an underscore at the end of a name.)
-HEAD = re.compile(
-    r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?:\s*\[(?P<extras>[^\]]*)\])?", re.ASCII
-)
+HEAD = pattern(r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?:\s*\[(?P<extras>[^\]]*)\])?", re.ASCII)
 """The name and extras that a requirement begins with."""
 
 # Names that pip treats as files.
@@ -32,7 +32,7 @@ _FILES = (
 )
 
 
-_WHOLE = re.compile(rf"[ ]*{ORDINARY}[ ]*(?P<marker>;.*)?")
+_WHOLE = pattern(rf"[ ]*{ORDINARY}[ ]*(?P<marker>;.*)?")
 
 
 class Pep508Requirement(NamedTuple):
@@ -68,10 +68,11 @@ def marker_of(text: str) -> str | None:
 
 def parse_ordinary(text: str) -> Pep508Requirement | None:
     """Parse an ordinary requirement; None if the text is invalid or not ordinary."""
-    match = _WHOLE.fullmatch(text)
+    match = match_plain(text) or _WHOLE.fullmatch(text)
     if match is None or not is_plain(match["name"], match["versions"] or ""):
         return None
-    marker = marker_of(match["marker"][1:]) if match["marker"] else ""
+    condition = match.groupdict().get("marker")
+    marker = marker_of(condition[1:]) if condition else ""
     if marker is None:
         return None
     versions = match.span("versions") if match["versions"] else (behind(match), behind(match))

@@ -25,8 +25,12 @@ _ADDRESS = pattern(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)"
 # Not an address of a version control system, which has other forms (``git@host:path``).
 _FETCHED = pattern(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
 _PATH = pattern(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
+_PATHS = (".", "/", "~", "\\")
 # pip's list.
-_ARCHIVE = pattern(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
+_ARCHIVES = (
+    *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz"),
+    *(".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma"),
+)
 _EXTRAS = pattern(r"\[[^\[\]]*\]$")
 _EGG = pattern(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid project name, but the file is meant.
@@ -84,7 +88,8 @@ def parse_requirement(
         written = _located(text, origin, hashes, editable)
     else:
         requirement = _parsed(text, origin)
-        if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
+        is_list = text[:11].lower() == "requirement" and _FILE.match(text)
+        if is_list or (origin.path is None and _names_a_file(text)):
             raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
         written = ParsedRequirement(requirement, origin, url=requirement.url, hashes=hashes)
     if written.url is not None and _FETCHED.match(written.url):
@@ -101,10 +106,11 @@ def _check_address(url: str, origin: Origin) -> None:
 
 def _is_location(text: str) -> bool:
     """Whether this is a bare address or path, by pip's rules."""
-    if _ADDRESS.match(text) or _PATH.match(text):
+    if (":" in text or text.startswith(_PATHS)) and (_ADDRESS.match(text) or _PATH.match(text)):
         return True
-    path = _EXTRAS.sub("", text.partition(";")[0].strip())
-    if _ARCHIVE.search(path) and not re.search(r"@|[<>=!~]=", path):
+    path = text.partition(";")[0].strip()
+    path = _EXTRAS.sub("", path) if path.endswith("]") else path
+    if path.lower().endswith(_ARCHIVES) and not re.search(r"@|[<>=!~]=", path):
         return True
     return "/" in path and "@" not in path and is_folder(path)
 
