@@ -88,10 +88,6 @@ GIVEN = {
     ("src/torchlock/check/rules/lines_in_log.py", "_is_of_others: _IMPORTS.format(each)"): lambda module: [
         module._IMPORTS.format("cv2")
     ],
-    ("src/torchlock/manifests/declarations.py", "python_beside: pattern"): lambda _: [
-        r"(?:cpython-|python)?(\d+\.\d+)",
-        r"python-(\d+\.\d+)",
-    ],
     ("src/torchlock/manifests/detection.py", "fits: each"): lambda module: [
         pattern
         for row in module.FORMATS
@@ -157,7 +153,6 @@ HOW = {
     "src/torchlock/manifests/corrections.py: HEAD": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
-    "src/torchlock/manifests/declarations.py: python_beside": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/makefile.py: _TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/formats/notebook.py: _STRING": (

@@ -41,14 +41,16 @@ else:
     class NamedTuple(metaclass=_Maker):
         """Like ``typing.NamedTuple``."""
 
-    # How many values a class makes with all fields in place before a constructor is compiled for it.
-    _MANY = 32
+    # How many values a class makes before a constructor is compiled for it: with all fields in place, and else.
+    _MANY, _FEW = 32, 8
     _calls = {}
 
     def _new(_cls, /, *args, **named):
-        if not named and len(args) == len(_cls._fields) and _calls.get(_cls, 0) < _MANY:
-            _calls[_cls] = _calls.get(_cls, 0) + 1
+        calls = _calls[_cls] = _calls.get(_cls, 0) + 1
+        if not named and len(args) == len(_cls._fields) and calls <= _MANY:
             return tuple.__new__(_cls, args)
+        if calls <= _FEW and (values := _filled(_cls._fields, _cls._field_defaults, args, named)) is not None:
+            return tuple.__new__(_cls, values)
         made = next((base for base in _cls.__mro__ if base.__dict__.get("__new__") is _SHARED["__new__"]), None)
         if made is None:  # another thread has made it meanwhile
             return _cls.__new__(_cls, *args, **named)
@@ -59,6 +61,22 @@ else:
         new.__name__, new.__qualname__ = "__new__", f"{made.__qualname__}.__new__"
         made.__new__ = new
         return new(_cls, *args, **named)
+
+    def _filled(fields, defaults, args, named):
+        """The values of the fields in their order; None if the arguments are wrong."""
+        given = len(args)
+        if given > len(fields) or any(name in fields[:given] or name not in fields for name in named):
+            return None
+        values = [*args]
+        for name in fields[given:]:
+            if name in named:
+                values.append(named[name])
+            elif name in defaults:
+                value = _value_of(defaults[name])
+                values.append(value() if isinstance(defaults[name], _Factory) else value)
+            else:
+                return None
+        return values
 
     def _make(cls, iterable):
         made = tuple.__new__(cls, iterable)
@@ -160,6 +178,14 @@ else:
 
     def _init(self, /, *args, **named):
         made = next(base for base in type(self).__mro__ if "_constructor" in base.__dict__)
+        calls = _calls[made] = _calls.get(made, 0) + 1
+        if calls <= _FEW and (values := _filled(*made._record, args, named)) is not None:
+            if "__slots__" in made.__dict__:
+                for name, value in zip(made._record[0], values, strict=True):
+                    setattr(self, name, value)
+            else:
+                self.__dict__.update(zip(made._record[0], values, strict=True))
+            return
         constructor = made._constructor = made._constructor or _constructor_of(made)
         if made.__dict__["__init__"] is _init:  # not one that a test has put there
             made.__init__ = constructor

@@ -202,6 +202,10 @@ class _Ranks(dict[str, "int | None"]):
         self.of_tags = of_tags
 
     def __missing__(self, tags: str) -> int | None:
+        single = tags if "." not in tags and tags.count("-") == 2 else None
+        if single is not None:
+            found = self[tags] = self.of_tags.get(single)
+            return found
         ranks = [rank for tag in _single_tags(tags) if (rank := self.of_tags.get(tag)) is not None]
         found = self[tags] = min(ranks, default=None)
         return found

@@ -12,7 +12,7 @@ import os
 from functools import lru_cache
 
 from torchlock.errors import DataError
-from torchlock.standards.ordering import is_prerelease, latest, normal
+from torchlock.standards.ordering import are_ordered, is_prerelease, latest, normal
 from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def digest_of(table: Mapping[str, Any]) -> dict[str, Any]:
     """The kinds of the releases of a table, as JSON.
 
     ``versions`` are separated by spaces, ``of`` has the kind of each one, ``requires`` its set of requirements, or
-    those of each wheel, ``latest`` the latest version.
+    those of each wheel, ``latest`` the latest version; ``ordered``: each version is common, the oldest first.
 
     Raises:
         KeyError, TypeError, AttributeError: the table is damaged.
@@ -71,6 +71,7 @@ def digest_of(table: Mapping[str, Any]) -> dict[str, Any]:
         "of": of,
         "requires": [record.get("requires") for record in table["releases"].values()],
         "latest": latest(list(table["releases"])),
+        "ordered": are_ordered(table["releases"]),
     }
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from torchlock.errors import DataError
 from torchlock.knowledge.kinds import Kind, digest_of, digests
 from torchlock.standards.dependency import Dependency
+from torchlock.standards.ordering import admitted
 from torchlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Table:
         self._sets: dict[int, list[Dependency]] = {}
         self._dependencies: dict[int, Dependency] = {}
         self._records: dict[int, dict[str, Any]] = {}
+        self._admitted: dict[str, int | None] = {}
         self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
         self._fitting: dict[Callable[[str], int | None], frozenset[int]] = {}
         self._state = os.stat(path)  # noqa: PTH116
@@ -85,11 +87,20 @@ class Table:
             self.tags: list[str] = digest["tags"]
             self.versions: list[str] = digest["versions"].split(" ") if digest["versions"] else []
             self.latest: str = digest["latest"]
+            self._is_ordered: bool = digest["ordered"]
             kinds = [Kind(*row) for row in digest["kinds"]]
             self.kinds = [kinds[each] for each in digest["of"]]
             self.requires: list[int | list[int | None] | None] = digest["requires"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"damaged ({error})", path=path) from error
+
+    def admitted(self, specifier: str) -> int | None:
+        """The releases that a specifier set admits, as the bits of their numbers; None to test each version."""
+        if not self._is_ordered:
+            return None
+        if specifier not in self._admitted:
+            self._admitted[specifier] = admitted(specifier, self.versions)
+        return self._admitted[specifier]
 
     def record(self, number: int) -> dict[str, Any]:
         """What the table says of a release, by its number in ``versions``."""

@@ -109,14 +109,14 @@ class Release(Protocol):
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
-    __slots__ = ("_names", "_number", "_table", "kind", "name", "version")
+    __slots__ = ("_names", "_table", "kind", "name", "number", "version")
 
     live = False
     unversioned = False
 
     def __init__(self, table: Table, number: int, kind: Kind, names: Collection[str] | None = None) -> None:
         self._table = table
-        self._number = number
+        self.number = number
         self._names = names
         self.kind = kind
         self.name: str = table.name
@@ -124,7 +124,7 @@ class CatalogueRelease:
 
     def among(self, names: Collection[str]) -> CatalogueRelease:
         """The same release without its requirements on any other packages than these."""
-        return CatalogueRelease(self._table, self._number, self.kind, names)
+        return CatalogueRelease(self._table, self.number, self.kind, names)
 
     @property
     def shape(self) -> Hashable:
@@ -134,11 +134,11 @@ class CatalogueRelease:
     @property
     def _requires(self) -> int | list[int | None] | None:
         """The number of the set of requirements, or those of each wheel."""
-        return self._table.requires[self._number]
+        return self._table.requires[self.number]
 
     @property
     def _record(self) -> dict[str, Any]:
-        return self._table.record(self._number)
+        return self._table.record(self.number)
 
     @property
     def tags(self) -> Sequence[str]:
@@ -301,11 +301,16 @@ def _of_wheel(value: Any, wheel: int) -> Any:
 
 
 class Releases(list[CatalogueRelease]):
-    """The releases of a project, oldest first; ``latest`` is the latest version of them."""
+    """The releases of a project, oldest first; ``latest`` is the latest version of them.
+
+    ``admitted`` is that of their table; ``is_compiled``: there are compiled wheels.
+    """
 
     def __init__(self, table: Table) -> None:
         super().__init__(CatalogueRelease(table, number, kind) for number, kind in enumerate(table.kinds))
         self.latest = table.latest
+        self.admitted = table.admitted
+        self.is_compiled = any(not tags.endswith("-any") for tags in table.tags)
 
 
 def _unasked(name: str, version: str) -> Unknown:

@@ -179,6 +179,7 @@ class Matrix:
         self._statements: dict[str, list[Statement | None]] = {}
         self._whole: dict[str, list[Statement]] = {}
         self._about: dict[tuple[str, str, str], tuple[Statement, ...]] = {}
+        self._nevers: dict[str, list[str]] = {}
         self._by_version: dict[str, tuple[dict[str, list[int]], list[int]]] = {}
 
     @property
@@ -228,10 +229,14 @@ class Matrix:
 
     def never_loading(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that this release does not load, as installed on this target."""
-        if pinned.name in self._rows and any(
-            statement.never for statement in self._about_wheel(pinned.name, pinned.text, pinned.tags)
-        ):
+        if any(admits(specifier, pinned.text) for specifier in self._never(pinned.name)):
             yield from (statement for statement in self.statements_for(pinned, target) if statement.never)
+
+    def _never(self, name: str) -> list[str]:
+        """The specifiers of the statements that some releases of this package do not load."""
+        if name not in self._nevers:
+            self._nevers[name] = [_specifier(row) for row in self._rows.get(name, ()) if row.get("never")]
+        return self._nevers[name]
 
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements about one kind of build that may apply to this release, if its build is unknown."""

@@ -17,6 +17,8 @@ _PYTHON = (
     pattern(r"^# for Python (\d+\.\d+)", re.MULTILINE),
 )
 _PLATFORM = pattern(r"--(?:python-)?platform[= ]\"?([\w-]+)|^# for Python [\w.]+, (\w+)", re.MULTILINE)
+_CHOSEN = pattern(r"(?:cpython-|python)?(\d+\.\d+)")
+_RUNTIME = pattern(r"python-(\d+\.\d+)")
 _HEAD = 3000
 
 
@@ -79,21 +81,15 @@ _SYSTEMS = (
 )
 
 
-_VERSION_FILES = (
-    (".python-version", pattern(r"(?:cpython-|python)?(\d+\.\d+)")),
-    ("runtime.txt", pattern(r"python-(\d+\.\d+)")),
-)
-
-
 @lru_cache(maxsize=512)
 def python_beside(folder: str) -> str:
     """The Python in ``.python-version`` or ``runtime.txt`` of a folder, as a specifier; "" if there is neither."""
-    for name, version in _VERSION_FILES:
-        line = _first_line(os.path.join(folder, name))  # noqa: PTH118
-        match = version.match(line) if line else None
-        if match:
-            return f"=={match[1]}.*"
-    return ""
+    line = _first_line(os.path.join(folder, ".python-version"))  # noqa: PTH118
+    match = _CHOSEN.match(line) if line else None
+    if match is None:
+        line = _first_line(os.path.join(folder, "runtime.txt"))  # noqa: PTH118
+        match = _RUNTIME.match(line) if line else None
+    return f"=={match[1]}.*" if match else ""
 
 
 def _first_line(path: str) -> str:

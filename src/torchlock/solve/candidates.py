@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from torchlock.answers import Unknown
+from torchlock.knowledge.releases import Releases
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, dataclass, field
 from torchlock.redaction import one_line
@@ -180,6 +181,7 @@ class _Fit(NamedTuple):
 
 
 _NOTHING = _Fit((), (), (), None)
+_new = tuple.__new__
 
 
 class CandidateFilter:
@@ -192,7 +194,7 @@ class CandidateFilter:
         self._pythons: dict[str, bool] = {"": True}
         self._fits: dict[Hashable, _Fit] = {}
 
-    def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
+    def sort(self, name: str, releases: Sequence[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and rejected releases, oldest first.
 
         The order: final releases, newest (or lowest) first; then, of a project with compiled wheels, releases
@@ -202,7 +204,6 @@ class CandidateFilter:
         """
         candidates: list[Candidate] = []
         rejected: list[Rejected] = []
-        releases = list(releases)
         compiled = has_compiled(releases)
         alike: dict[Kind, Candidate | Rejected] = {}
         for release in releases:
@@ -213,7 +214,8 @@ class CandidateFilter:
                 if kind is not None and found is not None and self._says_all(kind, release, found):
                     alike[kind] = found
             elif isinstance(found, Candidate):
-                found = Candidate(name, release.version, release, found.wheel, found.usable, compiled)
+                row = (name, release.version, release, found.wheel, found.usable, compiled)
+                found = _new(Candidate, row)  # a constructor would take half of the time
             else:
                 found = Rejected(release.version, found.why, found.detail)
             if isinstance(found, Candidate):
@@ -336,6 +338,9 @@ class CandidateFilter:
 
     def _fit_of(self, release: Release, ranks: Sequence[int | None]) -> _Fit:
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
+        if (kind := release.kind) is not None and not isinstance(kind.python, list):
+            usable = fitting if self.runs(kind.python or "") else []
+            return _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
         usable = [index for index in fitting if self.runs(release.requires_python(index))]
         return _Fit(ranks, tuple(fitting), tuple(usable), _only_best(usable, ranks))
 
@@ -441,6 +446,8 @@ def _known(service: Service) -> bool | None:
 
 def has_compiled(releases: Iterable[Release]) -> bool:
     """Whether a project publishes compiled wheels, of any of these releases."""
+    if isinstance(releases, Releases):
+        return releases.is_compiled
     seen: set[Hashable] = set()
     for release in releases:
         shape = release.shape

@@ -30,7 +30,7 @@ from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
-from torchlock.solve.release_versions import admitted, latest
+from torchlock.solve.release_versions import Versions, latest
 from torchlock.standards.markers import extra_of
 from torchlock.standards.ordering import admits, is_exact, names_later, normal
 from torchlock.typed import TYPE_CHECKING
@@ -88,6 +88,7 @@ class Universe:
         self._rejected: dict[str, list[Rejected]] = {}
         self._yanked: dict[str, int] = {}
         self._latest: dict[str, str] = {}
+        self._versions: dict[str, Versions] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
         self._learned: set[tuple[str, str]] = set()
@@ -302,6 +303,7 @@ class Universe:
     def _meet(self, name: str) -> None:
         if is_virtual(name):
             self._candidates[name] = [Candidate(name, normal(text)) for text in self._virtual(name)]
+            self._versions[name] = Versions(self._candidates[name], ())
             return
         try:
             releases = self._releases(name)
@@ -316,6 +318,7 @@ class Universe:
             ruled = self.matrix.says("wheel", name) or self.matrix.says("never", name)
             met = self._common.met(candidates, ruled, lambda: self._met(name, candidates, rejected))
         self._candidates[name], self._rejected[name], self.held[name], self._yanked[name] = met
+        self._versions[name] = Versions(met[0], releases)
 
     def _met(self, name: str, candidates: list[Candidate], rejected: Sequence[Rejected]) -> Met:
         """The sorted releases of a project after the rules, and the policy on unproven releases."""
@@ -381,7 +384,7 @@ class Universe:
         sharing = self.sharing
         mask = None if sharing is None else sharing.mask(candidates, specifier)
         if mask is None:
-            mask = admitted(candidates, specifier)
+            mask = self._versions[name].admitted(specifier)
             if sharing is not None:
                 sharing.keep_mask(candidates, specifier, mask)
         if yanked & mask and not is_exact(specifier):

@@ -7,6 +7,7 @@ lock of such releases does not import ``packaging``, which costs as much as a st
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from functools import cache, lru_cache
 from operator import eq, ge, gt, le, lt, ne
 
@@ -15,7 +16,7 @@ from torchlock.standards.versions import fault_of_specifier, without_trailing_ze
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -92,7 +93,7 @@ def _comparisons(operator: str, version: str, *, is_series: bool) -> list[tuple[
         low, high = (numbers, *_START), (_next(version), *_START)
         if operator == "==":
             return [(ge, low), (lt, high)]
-        return [(_outside(low, high), key)] if operator == "!=" else None
+        return [(_Outside(low, high), key)] if operator == "!=" else None
     if operator == "~=":
         series, dot, _ = version.rpartition(".")
         return [(ge, key), (lt, (_next(series), *_START))] if dot else None
@@ -107,8 +108,14 @@ def _next(series: str) -> tuple[int, ...]:
     return (*first, last + 1)
 
 
-def _outside(low: Key, high: Key) -> Compare:
-    return lambda key, _: not low <= key < high
+class _Outside:
+    """The comparison of ``!=2.1.*``: a version is not in the series."""
+
+    def __init__(self, low: Key, high: Key) -> None:
+        self.low, self.high = low, high
+
+    def __call__(self, key: Key, _: Key) -> bool:
+        return not self.low <= key < self.high
 
 
 def _is_final(key: Key) -> bool:
@@ -157,6 +164,51 @@ def tester(specifier: str) -> Callable[[str], bool]:
         return True
 
     return admits
+
+
+def admitted(specifier: str, versions: Sequence[str]) -> int | None:
+    """The versions that a specifier set admits, as the bits of a number; None if the set is not common.
+
+    ``versions`` are in order (``are_ordered``), so few of them are compared.
+    """
+    clauses = clauses_of(specifier) if specifier else ()
+    if clauses is None:
+        return None
+    mask = (1 << len(versions)) - 1
+    for compare, bound in clauses:
+        mask &= _bits_of(compare, bound, versions)
+    return mask
+
+
+def _bits_of(compare: Compare, bound: Key, versions: Sequence[str]) -> int:
+    """The versions that pass a comparison."""
+    low, high = (compare.low, compare.high) if isinstance(compare, _Outside) else (bound, bound)
+    before = (1 << bisect_left(versions, low, key=_key)) - 1
+    if compare is lt or compare is ge:
+        return before if compare is lt else ~before
+    find = bisect_left if isinstance(compare, _Outside) else bisect_right
+    until = (1 << find(versions, high, key=_key)) - 1
+    if compare is le or compare is gt:
+        return until if compare is le else ~until
+    return until ^ before if compare is eq else ~(until ^ before)
+
+
+def _key(version: str) -> Key:
+    """The key of a common version."""
+    key = key_of(version)
+    assert key is not None
+    return key
+
+
+def are_ordered(versions: Iterable[str]) -> bool:
+    """Whether these are common versions, the oldest first."""
+    before: Key | None = None
+    for version in versions:
+        key = key_of(version)
+        if key is None or (before is not None and key < before):
+            return False
+        before = key
+    return True
 
 
 def names_later(specifier: str, latest: str) -> bool:
