@@ -86,10 +86,12 @@ def write_result(text: str, path: str | None, console: Console, *, whole: bool =
 
 def is_foreign_output(path: str) -> bool:
     """Whether this file has content that torchlock did not write as a lock."""
+    text = _existing_text(path, "") if is_existing_output(path) else ""
+    if not text:
+        return False
     from torchlock.report.own_outputs import is_own_lock
 
-    text = _existing_text(path, "") if is_existing_output(path) else ""
-    return bool(text) and not is_own_lock(text)
+    return not is_own_lock(text)
 
 
 def _hint(path: str, name: str, other: str) -> str:

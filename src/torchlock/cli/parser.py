@@ -155,6 +155,8 @@ class _Parser(argparse.ArgumentParser):
         raise usage_error(message, self.prog)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
         from torchlock.cli.wrong_use import refuse_choice
 
         refuse_choice(action, value)

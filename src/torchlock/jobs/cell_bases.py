@@ -11,7 +11,6 @@ import argparse
 from torchlock.errors import InputError
 from torchlock.jobs.cells import Cell, in_order
 from torchlock.jobs.target import plain_target
-from torchlock.knowledge import systems
 from torchlock.target import Platform, PythonVersion
 from torchlock.typed import TYPE_CHECKING
 
@@ -65,6 +64,8 @@ def _test(attribute: str, value: str) -> Callable[[Platform], bool]:
     if attribute == "base_image":
         return lambda platform: platform.system == "linux"
     if attribute == "system":
+        from torchlock.knowledge import systems
+
         named = systems.of_host() if value == "host" else value
         known = systems.load(named).platforms if isinstance(named, str) else ()
         return lambda platform: not known or platform.system in known

@@ -17,6 +17,7 @@ from torchlock.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from torchlock.jobs.named_targets import NamedTarget
     from torchlock.lock.installed_base import Base
     from torchlock.lock.scope_conditions import Choice
     from torchlock.terms import Inputs
@@ -64,9 +65,7 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
     Raises:
         InputError: a value is invalid, or --universal is given together with what it replaces.
     """
-    from torchlock.jobs.named_targets import named_targets
-
-    named = named_targets(arguments)
+    named = _named_targets(arguments)
     if named and not arguments.universal:
         found = [cell for target in named for cell in _combined(target.arguments, target.name)]
     elif arguments.universal:
@@ -74,6 +73,15 @@ def cells_of(arguments: argparse.Namespace, inputs: Inputs, data_date: str) -> l
     else:
         found = _combined(arguments)
     return in_order(found)
+
+
+def _named_targets(arguments: argparse.Namespace) -> list[NamedTarget]:
+    """The targets of the project that count."""
+    if not (arguments.config_files or arguments.targets):
+        return []
+    from torchlock.jobs.named_targets import named_targets
+
+    return named_targets(arguments)
 
 
 def in_order(cells: Iterable[Cell]) -> list[Cell]:

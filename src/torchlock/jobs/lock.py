@@ -8,10 +8,8 @@ from torchlock.jobs.lock_asked import Asked, Locked, LockedFile
 from torchlock.jobs.lock_cell import Common, completed, open_cell
 from torchlock.jobs.lock_changes import refuse_lost
 from torchlock.jobs.lock_files import LockFile, with_fields
-from torchlock.jobs.lock_inputs import existing_lock, inputs_of
-from torchlock.jobs.lock_parts import parts_of
+from torchlock.jobs.lock_inputs import existing_lock, inputs_of, is_pylock
 from torchlock.jobs.lock_rendering import rendered_one, with_kept_parts
-from torchlock.jobs.lock_upgrades import refuse_unknown
 from torchlock.jobs.lock_warnings import warn, warn_of_empty_lock
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from torchlock.index.sources import Sources
+    from torchlock.jobs.cells import Part
     from torchlock.jobs.listener import Listener
     from torchlock.jobs.lock_runs import Runs
     from torchlock.lock.build_machine import BuildMachine
@@ -32,7 +31,7 @@ def ask(arguments: argparse.Namespace, console: Listener) -> Asked:
     Raises:
         TorchlockError: input that cannot be used.
     """
-    parts = parts_of(arguments)
+    parts = _parts_of(arguments)
     inputs = parts[0].inputs if parts else inputs_of(arguments)
     matrix = Matrix()
     cells = with_bases(cells_of(arguments, inputs, matrix.date), arguments, console)
@@ -44,6 +43,15 @@ def ask(arguments: argparse.Namespace, console: Listener) -> Asked:
     from torchlock.jobs.lock_files import files_of
 
     return Asked(arguments, Common(inputs, matrix), cells, files_of(arguments, cells))
+
+
+def _parts_of(arguments: argparse.Namespace) -> list[Part]:
+    """The parts of one pylock.toml, of extras and groups that exclude each other."""
+    if not is_pylock(arguments):
+        return []
+    from torchlock.jobs.lock_parts import parts_of
+
+    return parts_of(arguments)
 
 
 def locked(asked: Asked, console: Listener) -> Locked:
@@ -83,7 +91,10 @@ def _locked_one(arguments: argparse.Namespace, common: Common, console: Listener
     for note in [*existing.changes(result.target, common.base), *result.notes, *sources.notes]:
         console.say("note", note)
     before = existing.pin_set.by_name if existing.pin_set is not None else {}
-    refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
+    if arguments.upgrade_packages:
+        from torchlock.jobs.lock_upgrades import refuse_unknown
+
+        refuse_unknown(arguments, inputs, [pin.name for pin in (*result.pins, *result.kept)], before)
     warn(arguments, result, console)
     rendered = rendered_one(result, arguments, inputs, sources, system, common.matrix)
     refuse_lost(result.moves, arguments, existing)

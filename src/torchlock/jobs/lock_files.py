@@ -33,7 +33,7 @@ def with_fields(arguments: argparse.Namespace, cell: Cell) -> argparse.Namespace
     Raises:
         InputError: the name has an unknown field, or one that is empty for this target.
     """
-    if arguments.output is None or not re.search(r"[{}]", arguments.output):
+    if arguments.output is None or not ("{" in arguments.output or "}" in arguments.output):
         return arguments
     from pathlib import Path
 

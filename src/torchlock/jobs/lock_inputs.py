@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from torchlock.errors import InputError
-from torchlock.jobs.lock_upgrades import packages_of_groups, refuse_overridden, upgraded_packages
 from torchlock.lock import Options
 from torchlock.lock.inputs import merge
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -16,7 +15,7 @@ from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.jobs.existing_lock import ExistingLock
     from torchlock.solve.sharing import Sharing
@@ -61,12 +60,38 @@ def inputs_of(arguments: argparse.Namespace) -> Inputs:
     files = _files(arguments)
     _refuse_files(arguments.requirements)
     asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    upgraded = upgraded_packages(arguments)
+    upgraded = _upgraded(arguments)
     own = Inputs(requirements=asked, constraints=[written for written in upgraded.values() if written])
     if files or arguments.constraints or arguments.overrides:
         own = merge(own, *_read(files, arguments))
-        refuse_overridden({name: _specifier(written) for name, written in upgraded.items()}, own)
+        _refuse_overridden(upgraded, own)
     return own
+
+
+def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | None]:
+    """The packages of --upgrade-package."""
+    if not arguments.upgrade_packages:
+        return {}
+    from torchlock.jobs.lock_upgrades import upgraded_packages
+
+    return upgraded_packages(arguments)
+
+
+def _of_groups(arguments: argparse.Namespace) -> Collection[str]:
+    """The packages of --upgrade-group."""
+    if not arguments.upgrade_groups:
+        return ()
+    from torchlock.jobs.lock_upgrades import packages_of_groups
+
+    return packages_of_groups(arguments)
+
+
+def _refuse_overridden(upgraded: Mapping[str, ParsedRequirement | None], inputs: Inputs) -> None:
+    if not upgraded:
+        return
+    from torchlock.jobs.lock_upgrades import refuse_overridden
+
+    refuse_overridden({name: _specifier(written) for name, written in upgraded.items()}, inputs)
 
 
 def _refuse_files(requirements: Sequence[str]) -> None:
@@ -132,7 +157,7 @@ def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Input
     from torchlock.jobs.declared_conflicts import declared_conflicts
     from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
 
-    conflicts = declared_conflicts(arguments.config_files)
+    conflicts = declared_conflicts(arguments.config_files) if arguments.config_files else ()
     for file in files:
         found = read_inputs(
             file,
@@ -177,7 +202,7 @@ def options_of(
     existing: ExistingLock, arguments: argparse.Namespace, *, sharing: Sharing | None = None
 ) -> Options:
     """The options of the solver; ``sharing`` is what several targets have in common."""
-    upgraded = {*upgraded_packages(arguments), *packages_of_groups(arguments)}
+    upgraded = {*_upgraded(arguments), *_of_groups(arguments)}
     return Options(
         unproven=arguments.unproven,
         pre=arguments.pre,

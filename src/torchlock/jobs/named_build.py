@@ -45,13 +45,14 @@ def take_named_build(
     extra = [*arguments.extra_index_urls, *inputs.extra_index_urls]
     asked = replace(inputs, index_url=arguments.index_url or inputs.index_url, extra_index_urls=extra)
     is_plain = not _names_places(asked)
-    if is_plain and not files:
+    locks = _locks_of(files)
+    if is_plain and not locks:
         return Taken(target)
     from torchlock.lock.named_build import NamedBuild, named_build
 
     found = NamedBuild() if is_plain else named_build(asked, target, root_of_builds(arguments))
     if not (found.label or found.several or inputs.no_index):
-        found = next(_of_locks(arguments, files, target), found)
+        found = next(_of_locks(arguments, locks, target), found)
     if found.place is not None:
         return _with_build(found, arguments, target, console)
     if found.several:
@@ -106,18 +107,25 @@ def _with_build(found: NamedBuild, arguments: argparse.Namespace, target: Target
     return Taken(replace(target, accelerator=label), _AS_NAMED)
 
 
-def _of_locks(arguments: argparse.Namespace, files: Sequence[str], target: Target) -> Iterator[NamedBuild]:
-    """The builds that locks of other tools among the input files name."""
+def _locks_of(files: Sequence[str]) -> list[tuple[str, str]]:
+    """The locks of other tools among the input files, with their formats."""
     if not files:
+        return []
+    from torchlock.manifests.lockable import lock_kind
+
+    return [(file, kind) for file in files if (kind := lock_kind(file))]
+
+
+def _of_locks(
+    arguments: argparse.Namespace, locks: Sequence[tuple[str, str]], target: Target
+) -> Iterator[NamedBuild]:
+    """The builds that locks of other tools name."""
+    if not locks:
         return
     from torchlock.lock.named_build import build_of_lock
-    from torchlock.manifests.lockable import lock_kind
     from torchlock.manifests.pins import read_lock
 
-    for file in files:
-        kind = lock_kind(file)
-        if not kind:
-            continue
+    for file, kind in locks:
         document = read_lock(file, kind)
         scopes = {entry.scope for entry in document.entries if _is_requested(entry.scope, arguments)}
         found = build_of_lock(document.entries, scopes, target, root_of_builds(arguments))

@@ -267,7 +267,7 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
     if text is None:
         free_threaded = hasattr(sys, "_is_gil_enabled") and "t" in getattr(sys, "abiflags", "")
         return PythonVersion(*sys.version_info[:3], free_threaded)
-    if re.match(r"\d", text):
+    if text[:1].isdigit():
         return PythonVersion.parse(text)
     return _ask(text, platform)
 

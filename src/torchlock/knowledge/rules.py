@@ -8,7 +8,6 @@ from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import parse_label
-from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
@@ -123,7 +122,11 @@ class Statement(NamedTuple):
     @property
     def does_not_load(self) -> str:
         """What ``never`` says of the release: ``does not load``, or ``does not load without libx.so.1``."""
-        return f"does not load without {with_cuda(self.without)}" if self.without else "does not load"
+        if not self.without:
+            return "does not load"
+        from torchlock.knowledge.cuda_libraries import with_cuda
+
+        return f"does not load without {with_cuda(self.without)}"
 
 
 def _fits(tags: str, stated: str) -> bool:

@@ -201,7 +201,7 @@ def _descriptor(path: str) -> int | None:
     """The descriptor of an open file of this process that a path names, directly or through symbolic links."""
     path = os.path.abspath(path)
     for _ in range(_LINKS):
-        match = _DESCRIPTOR.fullmatch(path)
+        match = _DESCRIPTOR.fullmatch(path) if path.startswith(("/dev/", "/proc/")) else None
         if match and match[5] in (None, "self", str(os.getpid())):
             number, standard = match[1] or match[6], (match[2], match[3], match[4])
             return int(number) if number else next(place for place, name in enumerate(standard) if name)

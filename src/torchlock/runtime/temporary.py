@@ -20,6 +20,7 @@ from functools import cache
 
 from torchlock.patterns import pattern
 
+_BEGIN = ".torchlock-"
 _NAME = pattern(r"\.torchlock-([0-9a-f]{8})-[0-9a-f]{12}\.tmp")
 _OPEN = (
     os.O_RDWR
@@ -97,7 +98,7 @@ def sweep(folder: str) -> None:
     _swept.add(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            match = _NAME.fullmatch(entry.name)
+            match = _NAME.fullmatch(entry.name) if entry.name.startswith(_BEGIN) else None
             if match:
                 with contextlib.suppress(OSError):
                     _remove_stray(entry.path, here=match[1] == _machine())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from torchlock.errors import InputError
 from torchlock.patterns import pattern
@@ -84,6 +83,8 @@ def parse_options(text: str) -> tuple[list[Option], list[str]]:
     Raises:
         InputError: pip has no such option, or one lacks its value.
     """
+    import shlex
+
     try:
         words = shlex.split(text)
     except ValueError as error:
