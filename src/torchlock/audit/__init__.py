@@ -6,8 +6,6 @@ from functools import cached_property
 from types import MappingProxyType
 
 from torchlock.audit.context import AuditContext, Knowledge
-from torchlock.audit.fix.edits import changes_of, encoded
-from torchlock.audit.fix.fixer import Fixer
 from torchlock.audit.rules.host_libraries import set_platform_floor, use_free_threaded
 from torchlock.audit.suppressions import without_ignored
 from torchlock.audit.targets import judged_on
@@ -27,6 +25,7 @@ from torchlock.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from torchlock.audit.fix.fixer import Fixer
     from torchlock.audit.install_sets import InstallSet
     from torchlock.knowledge.gpus import Gpu
     from torchlock.location import Place
@@ -92,6 +91,8 @@ class Auditor:
 
     @cached_property
     def _fixer(self) -> Fixer:
+        from torchlock.audit.fix.fixer import Fixer
+
         return Fixer(self.known, self.judge, self.still, self._size, self.context)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
@@ -127,7 +128,8 @@ class Auditor:
             first = {(issue.rule, issue.severity): issue for issue in reversed(document.issues)}
             document.issues = [_unquoted(issue) for issue in first.values()]
         findings = self.judge(document)
-        self._fixer.add_remedies(document, findings)
+        if any(finding.severity != "note" for finding in findings):
+            self._fixer.add_remedies(document, findings)
         for finding in findings if outside else ():
             if finding.remedy is not None:
                 finding.remedy = Remedy(finding.remedy.summary)
@@ -144,6 +146,7 @@ class Auditor:
         Raises:
             InputError: the file cannot be read, or is a link out of the project that would have to be changed.
         """
+        from torchlock.audit.fix.edits import encoded
         from torchlock.manifests import read_document
 
         document = read_document(path, raw=raw, kind=self._kind(path))
@@ -239,6 +242,8 @@ def _of_issue(issue: ParseIssue, document: Document, matrix: Matrix) -> Finding:
     """The finding for an issue that the reader of a format reports."""
     remedy = None
     if issue.remedy or issue.edits:
+        from torchlock.audit.fix.edits import changes_of
+
         remedy = Remedy(issue.remedy, changes_of(document, issue.edits), issue.edits)
     because = issue.because or matrix.because(issue.rule)
     return Finding(issue.rule, issue.severity, issue.message, issue.place, because=because, remedy=remedy)

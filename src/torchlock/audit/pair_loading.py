@@ -9,8 +9,8 @@ from torchlock.audit.rules.versions import differ_in_patch
 from torchlock.audit.supplies import build_of
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.ordering import admits
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _agree(
     rules = [
         statement
         for statement in known.matrix.about(name)
-        if statement.rule == "TL201" and specifier_set(statement.when.specifier).contains(version)
+        if statement.rule == "TL201" and admits(statement.when.specifier, str(version))
     ]
     if not rules or stack.platforms[platform].startswith("macos"):
         return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.knowledge.masks import bits
@@ -78,6 +76,8 @@ def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform:
 
 def _for(address: str, context: AuditContext, platform: int) -> int:
     """All releases if the wheel at this address fits the platform, or if it is not a wheel; else none."""
+    from urllib.parse import unquote
+
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
     cells, tags = context.stack.on_platform(platform), tags_of(name)
     if not name.endswith(".whl") or any(context.stack.target(cell).rank(tags) is not None for cell in bits(cells)):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import cached_property, lru_cache, reduce
 from operator import or_
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
-
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, brought, pieces, releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, demand_of, pinned
@@ -20,10 +17,13 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import BUILD_CUDA, cuda_version, specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, replace
+from torchlock.standards.ordering import parsed
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Set
+
+    from packaging.version import Version
 
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
@@ -248,7 +248,7 @@ class Takes:
                 if cuda is not None:
                     joint = " and which" if taken.allowed else ", which"
                     words = f"{taken.words}{joint} is built for CUDA {cuda}"
-                    yield taken._replace(version=Version(cuda), cells=cells, words=words, allowed=())
+                    yield taken._replace(version=parsed(cuda), cells=cells, words=words, allowed=())
 
     def _cuda(self, index: int, place: int, supply: Supply) -> str | None:
         build = build_of(self._context.known, "torch", index, place, supply)
@@ -298,6 +298,9 @@ class Takes:
 @lru_cache(maxsize=8192)
 def exact_version(specifier: str) -> Version | None:
     """The one version that a specifier set allows, without its label."""
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
     try:
         clauses = list(SpecifierSet(specifier))
         if len(clauses) != 1 or clauses[0].operator not in ("==", "===") or clauses[0].version.endswith(".*"):

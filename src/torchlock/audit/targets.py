@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.standards.ordering import clauses_of, tester
 from torchlock.target import LAST_PATCH
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document
@@ -27,15 +28,21 @@ def pythons_of(specifier: str, stack: CompatibilityTable) -> list[int]:
     """
     if not specifier:
         return list(range(len(stack.pythons)))
-    from packaging.specifiers import SpecifierSet
-
-    allowed = SpecifierSet(specifier, prereleases=True)
+    holds = _test(specifier)
     return [
         index
         for index, minor in enumerate(stack.pythons)
-        if any(allowed.contains(f"3.{minor}.{patch}") for patch in range(LAST_PATCH[minor] + 1))
-        or allowed.contains(f"3.{minor}")
+        if any(holds(f"3.{minor}.{patch}") for patch in range(LAST_PATCH[minor] + 1)) or holds(f"3.{minor}")
     ]
+
+
+def _test(specifier: str) -> Callable[[str], bool]:
+    """Whether a specifier set admits a version; raises InvalidSpecifier."""
+    if clauses_of(specifier) is not None:
+        return tester(specifier)
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(specifier, prereleases=True).contains
 
 
 class Judged(NamedTuple):

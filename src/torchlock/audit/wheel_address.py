@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
-
 from torchlock.knowledge.indexes import BUILDS, classify_index, is_own_host
 from torchlock.records import NamedTuple
 from torchlock.standards.filenames import cell_of, split_variant, tags_of
@@ -25,6 +23,8 @@ def wheel_address(url: str) -> WheelAddress | None:
     """Parse the address of a wheel in the folder of one build on the PyTorch index; None for any other address."""
     if not is_own_host(url):
         return None
+    from urllib.parse import unquote, urlsplit
+
     folder, _, file = unquote(urlsplit(url).path).rpartition("/")
     page = classify_index(url.partition("#")[0].partition("?")[0].rpartition("/")[0])
     parts = split_variant(file)[0].removesuffix(".whl").split("-")

@@ -41,12 +41,12 @@ def _is_ignored(rule: str, path: str, settings: FileSettings) -> bool:
 
 def files_of(arguments: argparse.Namespace, console: Listener) -> tuple[list[str], list[str]]:
     """The named files and the files in the named folders; and the files in these folders without a reader."""
-    from torchlock.manifests import search
-
     found: list[str] = []
     unread: list[str] = []
     for name in arguments.files or ["."]:
         if name != "-" and is_folder(name):
+            from torchlock.manifests import search
+
             held, foreign = search(name, arguments.recursive, docs=arguments.docs)
             unread += map(_without_dot, foreign)
             if not held and not foreign and not arguments.files:

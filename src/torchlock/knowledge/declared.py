@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 from functools import cache, cached_property, lru_cache
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from torchlock.answers import Unknown
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_files import build_catalogue, folders
 from torchlock.knowledge.releases import DATE, Catalogue
-from torchlock.knowledge.rules import specifier_set
 from torchlock.records import NamedTuple
+from torchlock.standards.ordering import is_prerelease, key_of, normal, parsed, tester
 from torchlock.target import PythonVersion
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence, Set
+
+    from packaging.version import Version
 
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import CatalogueRelease
@@ -40,16 +39,24 @@ class Need(NamedTuple):
 class DeclaringRelease:
     """A release with what it declares."""
 
-    def __init__(self, release: CatalogueRelease, version: Version, stack: CompatibilityTable) -> None:
+    def __init__(self, release: CatalogueRelease, stack: CompatibilityTable) -> None:
         self._release = release
         self._stack = stack
         self.name = release.name
-        self.version = version
+
+    @property
+    def text(self) -> str:
+        """The version in normal form."""
+        return normal(self._release.version)
+
+    @cached_property
+    def version(self) -> Version:
+        return parsed(self._release.version)
 
     @property
     def is_final(self) -> bool:
         """Whether an installer takes it for a range."""
-        return self._release.yanked is None and not self.version.is_prerelease
+        return self._release.yanked is None and not is_prerelease(self._release.version)
 
     @property
     def of_sdist(self) -> bool:
@@ -129,6 +136,8 @@ def final_tags(name: str, specifier: str = "") -> set[str]:
     Raises:
         InvalidSpecifier: the specifier is not valid.
     """
+    from packaging.specifiers import SpecifierSet
+
     allowed = SpecifierSet(specifier)
     releases = [each for each in final_dependents(name) if allowed.contains(each.version)]
     return {tags for release in releases for tags in release.tags}
@@ -197,10 +206,10 @@ class Declarations:
             known = self._names[name] = frozenset(tables.load_compiled("declared.json")["names"].get(name, ()))
         return known
 
-    def versions(self, name: str) -> list[Version] | None:
+    def versions(self, name: str) -> list[str] | None:
         """All releases of a project on the public index, oldest first; None if no table has it."""
         releases = self.releases(name)
-        return None if releases is None else [release.version for release in releases]
+        return None if releases is None else [release.text for release in releases]
 
     def are_disjoint(self, name: str, one: str, other: str) -> bool | None:
         """Whether no release of a project, known or later, is in both specifier sets. Cached.
@@ -222,14 +231,11 @@ class Declarations:
         key = name, specifier, build
         known = self._allowed.get(key)
         if known is None:
-            wanted, exact = specifier_set(specifier), specifier.lstrip().startswith("==") and "*" not in specifier
-            pin = _version(specifier.strip().lstrip("= ")) if exact else None
+            holds, exact = tester(specifier), specifier.lstrip().startswith("==") and "*" not in specifier
             known = self._allowed[key] = [
                 release
                 for release in reversed(self.releases(name, build) or ())
-                if (pin is None or _numbers(release.version) == _numbers(pin))
-                and wanted.contains(release.version)
-                and (exact or release.is_final)
+                if holds(release.text) and (exact or release.is_final)
             ]
         return known
 
@@ -248,25 +254,16 @@ class Declarations:
 
     def _parsed(self, releases: Sequence[CatalogueRelease]) -> Iterator[DeclaringRelease]:
         for release in releases:
-            version = _version(release.version)
-            if version is not None:
-                yield DeclaringRelease(release, version, self._stack)
+            if key_of(release.version) is not None or _version(release.version) is not None:
+                yield DeclaringRelease(release, self._stack)
 
 
 @lru_cache(maxsize=8192)
 def _version(text: str) -> Version | None:
     try:
-        return Version(text)
-    except InvalidVersion:
+        return parsed(text)
+    except ValueError:
         return None
-
-
-def _numbers(version: Version) -> tuple[int, ...]:
-    """The numbers of a release without zeros at the end: equal versions have equal ones."""
-    numbers = version.release
-    while numbers and not numbers[-1]:
-        numbers = numbers[:-1]
-    return numbers
 
 
 @lru_cache(maxsize=1024)
@@ -315,17 +312,17 @@ def _places(stack: CompatibilityTable, platform: str) -> Iterator[str]:
                 yield f"{system}-{machine}"
 
 
-def can_meet(specifier: str, declared: str, versions: Sequence[Version]) -> bool | Unknown:
+def can_meet(specifier: str, declared: str, versions: Sequence[str]) -> bool | Unknown:
     """Whether one release can satisfy both specifier sets; ``versions`` are the known releases of the project.
 
     The answer is unknown if only a release that is newer than the data could.
     """
-    both = specifier_set(",".join(filter(None, (specifier, declared))))
-    if any(both.contains(version) for version in reversed(versions)):  # Most requirements allow the newest one.
+    holds = tester(",".join(filter(None, (specifier, declared))))
+    if any(map(holds, reversed(versions))):  # Most requirements allow the newest one.
         return True
-    newest = max(versions, default=Version("0"))
+    newest = max(map(parsed, versions), default=parsed("0"))
     parts = (newest.major, newest.minor, newest.micro)
     later = [".".join(map(str, [*parts[:at], parts[at] + 1])) for at in range(3)]
-    if any(both.contains(text) for text in [*later, str(newest.major + 1000)]):
+    if any(map(holds, [*later, str(newest.major + 1000)])):
         return Unknown("a release that is newer than the data may satisfy both")
     return False

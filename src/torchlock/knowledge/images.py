@@ -10,8 +10,6 @@ import re
 from functools import cache
 from types import MappingProxyType
 
-from packaging.specifiers import SpecifierSet
-
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
 from torchlock.typed import TYPE_CHECKING, Any
@@ -186,6 +184,8 @@ def companions_of(torch: str) -> Mapping[str, str]:
 
 def fits_a_torch_of(name: str, version: str, specifier: str) -> bool:
     """Whether a companion of this version belongs to a known release of torch that a specifier set allows."""
+    from packaging.specifiers import SpecifierSet
+
     allowed = SpecifierSet(specifier)
     trains: Mapping[str, Mapping[str, str]] = _table()["trains"]
     return any(each.get(name) == version and allowed.contains(torch) for torch, each in trains.items())

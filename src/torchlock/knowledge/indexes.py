@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.stack import FAMILY
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"
 # The names of the public index in poetry and pipenv.
@@ -46,6 +49,8 @@ def classify_index(address: str) -> IndexClass:
     """Classify the address of an index or a find-links page, as written in a file or an option."""
     if address.lower() == PUBLIC_NAME:
         return IndexClass(PUBLIC)
+    from urllib.parse import unquote, urlsplit
+
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
@@ -62,6 +67,8 @@ def classify_index(address: str) -> IndexClass:
 @cache
 def channel_of(address: str) -> str:
     """``test`` for a page of release candidates on the PyTorch index, ``nightly`` for nightlies; "" otherwise."""
+    from urllib.parse import unquote, urlsplit
+
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
@@ -78,6 +85,8 @@ def channel_of(address: str) -> str:
 @cache
 def is_own_host(address: str) -> bool:
     """Whether an address is on a host of the PyTorch index itself. A mirror may carry more, or less."""
+    from urllib.parse import urlsplit
+
     try:
         return _is_own(urlsplit(address).hostname or "")
     except ValueError:
@@ -149,6 +158,8 @@ def _is_own(host: str) -> bool:
 
 def _is_public(asked: SplitResult) -> bool:
     """Whether this is the address of the public index, or its former address."""
+    from urllib.parse import urlsplit
+
     default = urlsplit(default_index())
     former = f"{(default.hostname or '').partition('.')[0]}.python.org"
     return (

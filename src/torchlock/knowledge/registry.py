@@ -11,9 +11,9 @@ loads its own rules only, and no list has to name them. A module ``…_in_log`` 
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from torchlock.knowledge import tables
 from torchlock.records import NamedTuple
@@ -120,7 +120,7 @@ def _sorted(package: str, on: str, count: int, _last: Registered) -> tuple[Regis
 def _load(package: str, *, logs: bool) -> None:
     """Import the modules of a package; they register their rules. pkgutil does the same in a longer time."""
     (folder,) = import_module(package).__path__
-    names = {path.name.partition(".")[0] for path in Path(folder).iterdir() if path.suffix in (".py", ".pyc")}
+    names = {name.partition(".")[0] for name in os.listdir(folder) if name.endswith((".py", ".pyc"))}  # noqa: PTH208
     for name in sorted(names - {"__init__"}):
         if name.endswith("_in_log") and not logs:
             continue

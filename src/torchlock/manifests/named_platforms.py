@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 
+from torchlock.manifests.paths import name_of
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def assume_platforms(document: Document) -> None:
 
 def platforms_in(path: str) -> tuple[str, ...]:
     """The platforms of the one system in the name of a file; none if it names no system, or several."""
-    words = re.split(r"[\W_]+", PurePath(path).name.lower())
+    words = re.split(r"[\W_]+", name_of(path).lower())
     named = {_SYSTEMS[word] for word in words if word in _SYSTEMS}
     return named.pop() if len(named) == 1 else ()

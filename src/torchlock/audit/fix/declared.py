@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from packaging.version import Version
-
 from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.fix.search import changed
 from torchlock.audit.fix.specifiers import respelled
@@ -19,6 +17,8 @@ from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from packaging.version import Version
 
     from torchlock.audit.context import Knowledge
     from torchlock.finding import Finding, Remedy

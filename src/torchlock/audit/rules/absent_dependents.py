@@ -7,6 +7,7 @@ from bisect import bisect
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.knowledge.registry import rule
+from torchlock.standards.ordering import parsed
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def absent_dependents(context: AuditContext) -> Iterator[Finding]:
             continue
         if entry.constraint or entry.url is not None or entry.channel != "pip":
             continue
-        releases = sorted(known.versions(entry.name) or ())
+        releases = sorted(map(parsed, known.versions(entry.name) or ()))
         absent = releases and version < releases[-1] and not known.allowed(entry.name, entry.specifier)
         if absent and context.offer(entry).only_public and not version.is_prerelease:
             yield _finding(context, Demand(entry, None, exact=True), _near(version, releases))

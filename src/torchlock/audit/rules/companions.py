@@ -7,8 +7,8 @@ from torchlock.audit.phrasing import as_of, asked, platforms, where
 from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
+from torchlock.standards.ordering import admits
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,4 +97,4 @@ def _serves(name: str, version: str | None) -> bool:
     """Whether a library of the machine is one that torchaudio 2.1 to 2.8 can use to load and save files."""
     if version is None or name not in _LIBRARIES:
         return False
-    return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
+    return name != "ffmpeg" or admits(">=4.1,<7", str(version))

@@ -16,6 +16,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.formats import BY_KIND
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
+from torchlock.standards.ordering import admits
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ def _is_met_by_system(context: AuditContext, statement: Statement) -> bool:
 def _pairs(context: AuditContext, takes: Takes, statement: Statement, forbidden: Dependency) -> Iterator[Pair]:
     """The releases of one statement and one forbidden package that an installer takes together."""
     for own in takes.of(statement.when.name):
-        if not specifier_set(statement.when.specifier).contains(own.version):
+        if not admits(statement.when.specifier, str(own.version)):
             continue
         if forbidden.name == BUILD_CUDA and _has_own_cuda(context, statement, own):
             continue
         cells = _cells(context, statement, own)
         for other in takes.of(forbidden.name) if cells else ():
             both = cells & other.cells
-            if both and specifier_set(forbidden.specifier).contains(other.version):
+            if both and admits(forbidden.specifier, str(other.version)):
                 yield Pair(statement, forbidden, own, other, both)
 
 
@@ -155,7 +156,7 @@ def _has_own_cuda(context: AuditContext, statement: Statement, own: Taken) -> bo
         specifier_set(item.specifier)
         for each in context.known.forbidding(statement.when.name)
         for item in each.forbids
-        if item.name == BUILD_CUDA and specifier_set(each.when.specifier).contains(own.version)
+        if item.name == BUILD_CUDA and admits(each.when.specifier, str(own.version))
     ]
     return any(not version or all(not wrong.contains(version) for wrong in refused) for version in named)
 

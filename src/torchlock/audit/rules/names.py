@@ -6,11 +6,11 @@ from torchlock.audit.fix.edits import changes_of, line_starts
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import STACK
 from torchlock.location import Edit, Span
 from torchlock.spelling import is_one_letter_off
 from torchlock.standards.names import normalise
+from torchlock.standards.ordering import admits
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def misspelt_names(context: AuditContext) -> Iterator[Finding]:
 def _is_about(statement: Statement, entry: Entry) -> bool:
     """Whether an installer takes a release that a statement is about; for a range it takes the newest."""
     version = pinned(entry.specifier)
-    return version is None or specifier_set(statement.when.specifier).contains(version)
+    return version is None or admits(statement.when.specifier, str(version))
 
 
 def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterator[Finding]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import SpecifierSet
-
 from torchlock.audit.brought import brought
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import asked
 from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
 from torchlock.patterns import pattern
+from torchlock.standards.ordering import admits
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 # Since this release pip refuses metadata that is not valid.
-_STRICT = SpecifierSet(">=24.1")
+_STRICT = ">=24.1"
 _OLDEST_MINOR = 8
 _STRICT_PIPS = ("24.1", "24.1.2", "24.2", "24.3.1", "25.0", "25.3", "26.0", "999")
 # Lock formats that pip does not read.
@@ -43,7 +41,7 @@ def refused(context: AuditContext) -> Iterator[Finding]:
         if version is None or entry.channel != "pip" or entry.url is not None:
             continue
         for statement in context.known.matrix.about(entry.name):
-            if statement.refused and specifier_set(statement.when.specifier).contains(version):
+            if statement.refused and admits(statement.when.specifier, str(version)):
                 demand = Demand(entry, None, exact=True)
                 declares = f"it declares {statement.refused!r}, which is not a valid requirement"
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
@@ -56,9 +54,11 @@ def refused(context: AuditContext) -> Iterator[Finding]:
 def _has_old_pip(document: Document) -> bool:
     """Whether pip is certainly one that accepts such metadata: the one of the image, or one that is asked for."""
     if document.pip:
-        return document.pip not in _STRICT
+        from packaging.specifiers import SpecifierSet
+
+        return document.pip not in SpecifierSet(_STRICT)
     asked = [entry.specifier for entry in document.entries if entry.name == "pip" and entry.step]
-    return bool(asked) and not any(version in specifier_set(text) for text in asked for version in _STRICT_PIPS)
+    return bool(asked) and not any(admits(text, version) for text in asked for version in _STRICT_PIPS)
 
 
 # Other installers repair such requirements, as uv does with ``>=5.1.*``.
@@ -99,7 +99,7 @@ def _of_all_releases(context: AuditContext, one: Brought, statements: Sequence[S
     """A statement, if statements are about all releases that a package declares."""
     found = None
     for release in context.known.declared.allowed(one.entry.name, one.entry.specifier) if statements else ():
-        about = (each for each in statements if specifier_set(each.when.specifier).contains(release.version))
+        about = (each for each in statements if admits(each.when.specifier, release.text))
         found = next(about, None)
         if found is None:
             return None
