@@ -11,6 +11,7 @@ from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple, dataclass, field, replace
 from torchlock.standards.markers import variables_in
+from torchlock.standards.ordering import key_of
 from torchlock.standards.versions import version_of
 from torchlock.typed import TYPE_CHECKING
 
@@ -62,6 +63,14 @@ def with_pin(entry: Entry) -> Entry:
 def pinned(specifier: str) -> Version | None:
     """The version that a specifier set pins exactly, if any."""
     return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
+
+
+def is_pinned(specifier: str) -> bool:
+    """Whether ``pinned`` finds a version."""
+    text = specifier.strip()
+    if not text.startswith("==") or _EXACT.fullmatch(text) is None:
+        return False
+    return key_of(text.lstrip("= ")) is not None or pinned(specifier) is not None
 
 
 def demand_of(entry: Entry, stack: CompatibilityTable) -> Demand:
@@ -221,6 +230,8 @@ def without_duplicates(entries: Sequence[Entry]) -> list[Entry]:
 
 def effective(entries: Sequence[Entry]) -> list[Entry]:
     """The entries without those that a later command of the same script certainly replaces."""
+    if len({entry.step for entry in entries}) < 2:
+        return list(entries)
     steps: dict[tuple[str, str], dict[int, bool]] = {}
     pins: dict[tuple[str, str], set[tuple[str, str | None]]] = {}
     for entry in entries:

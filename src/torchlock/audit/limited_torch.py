@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, releases_taken
-from torchlock.audit.install_sets import cells_where, pinned
+from torchlock.audit.install_sets import cells_where, is_pinned
 from torchlock.audit.rules.declared_requirements import by_name, installs_on, wanted_on
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, replace
@@ -65,7 +65,7 @@ def _limits(context: AuditContext, install_set: InstallSet) -> Iterator[Shared]:
             words = f"{entry.name}{readable_specifier(entry.specifier)}"
             here = cells & installs_on(context, entry)
             yield Shared(entry, entry.name, entry.specifier, here, f"this file asks for {words}")
-        elif entry.constraint or entry.name in FAMILY or pinned(entry.specifier) is None:
+        elif entry.constraint or entry.name in FAMILY or not is_pinned(entry.specifier):
             continue
         elif not context.known.declared.names(entry.name).isdisjoint(shared):
             yield from _declared(context, entry, entries, cells, shared)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from torchlock.answers import Unknown
 from torchlock.audit.rules.versions import differ_in_patch
 from torchlock.audit.supplies import build_of
-from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.judge import ReleaseText, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.ordering import admits
@@ -63,8 +63,8 @@ def _versions_fit(
     """Whether the rules on versions allow a build of a companion beside a release of torch on a platform."""
     stack, made = known.stack, None if isinstance(build, Unknown) else build
     pins = {
-        name: NamedVersion(name, stack.packages[name].parsed_versions[index], build=made),
-        "torch": NamedVersion("torch", stack.packages["torch"].parsed_versions[torch]),
+        name: ReleaseText(name, stack.packages[name].versions[index], build=made),
+        "torch": ReleaseText("torch", stack.packages["torch"].versions[torch]),
     }
     target = stack.target(stack.on_platform(platform).bit_length() - 1)
     found = violations(pins, target, known.matrix, complete=False)
@@ -88,11 +88,11 @@ def _agree(
 ) -> bool | Unknown:
     """Whether the rules on builds allow these two; unknown if one of the builds is unknown."""
     stack = known.stack
-    version = stack.packages[name].parsed_versions[index]
+    version = stack.packages[name].versions[index]
     rules = [
         statement
         for statement in known.matrix.about(name)
-        if statement.rule == "TL201" and admits(statement.when.specifier, str(version))
+        if statement.rule == "TL201" and admits(statement.when.specifier, version)
     ]
     if not rules or stack.platforms[platform].startswith("macos"):
         return True
@@ -100,8 +100,8 @@ def _agree(
         if isinstance(made, Unknown):
             return made
     pins = {
-        name: NamedVersion(name, version, build=str(build)),
-        "torch": NamedVersion("torch", stack.packages["torch"].parsed_versions[torch], build=str(torch_build)),
+        name: ReleaseText(name, version, build=str(build)),
+        "torch": ReleaseText("torch", stack.packages["torch"].versions[torch], build=str(torch_build)),
     }
     target = stack.target(stack.on_platform(platform).bit_length() - 1)
     found = violations(pins, target, known.matrix, complete=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from torchlock.audit.install_sets import ALONE, effective, pinned
+from torchlock.audit.install_sets import ALONE, effective, is_pinned
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Sides:
     def _channels(self) -> dict[tuple[str, str], set[str]]:
         found: dict[tuple[str, str], set[str]] = {}
         for entry in self._entries:
-            if not entry.keeps or pinned(entry.specifier):
+            if not entry.keeps or is_pinned(entry.specifier):
                 found.setdefault((entry.scope, entry.name), set()).add(entry.channel)
         return found
 

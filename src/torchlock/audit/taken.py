@@ -7,7 +7,7 @@ from operator import or_
 
 from torchlock.answers import Unknown
 from torchlock.audit.brought import Brought, brought, pieces, releases_taken
-from torchlock.audit.install_sets import Demand, cells_where, demand_of, pinned
+from torchlock.audit.install_sets import Demand, cells_where, demand_of, is_pinned
 from torchlock.audit.limited_torch import limited_torch
 from torchlock.audit.other_limits import limits_on
 from torchlock.audit.phrasing import as_of, asked
@@ -195,7 +195,7 @@ class Takes:
         joined = ",".join(dict.fromkeys(one.entry.specifier for one in mine if one.entry.specifier))
         first = mine[0]
         lead = next(entry for entry in self._entries if entry.name == first.lead)
-        demand = Demand(lead, None, exact=pinned(lead.specifier) is not None)
+        demand = Demand(lead, None, exact=is_pinned(lead.specifier))
         text = f", which {first.chain[-1]} brings"
         version = exact_version(joined)
         if version is not None:
@@ -272,12 +272,7 @@ class Takes:
 
     def _of_today(self, entry: Entry) -> Entry:
         """An entry of torch without a pin, with the release that an installer takes."""
-        if (
-            entry.name != "torch"
-            or pinned(entry.specifier) is not None
-            or entry.url
-            or "torch" not in self._set.names()
-        ):
+        if entry.name != "torch" or is_pinned(entry.specifier) or entry.url or "torch" not in self._set.names():
             return entry
         newest = next(iter(self._newest("torch")), None)
         return entry if newest is None else replace(entry, specifier=f"=={newest.version}")

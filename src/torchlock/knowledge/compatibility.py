@@ -17,6 +17,7 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.patterns import pattern
+from torchlock.standards.ordering import clauses_of, tester
 from torchlock.standards.versions import without_trailing_zeros
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.typed import TYPE_CHECKING, Any
@@ -89,6 +90,9 @@ class Package:
         if plain:
             index = self._index.get(without_trailing_zeros(plain[1]))
             return 0 if index is None else 1 << index
+        if clauses_of(specifier) is not None:
+            holds = tester(specifier)
+            return sum(1 << index for index, text in enumerate(self.versions) if holds(text))
         from packaging.specifiers import SpecifierSet
 
         allowed = SpecifierSet(specifier, prereleases=True)
@@ -139,15 +143,15 @@ class CompatibilityTable:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or tables.path("compiled/compatibility.json")
-        table = tables.load_json(path)
+        place = str(path or tables.place("compiled/compatibility.json"))
+        table = tables.load_json(place)
         try:
             self.pythons: list[int] = table["pythons"]
             self.platforms: list[str] = table["platforms"]
             self.packages = {name: Package(name, row) for name, row in table["packages"].items()}
             self._pairs: dict[str, list[list[Any]]] = table["pairs"]
         except (KeyError, TypeError) as error:
-            raise DataError(f"damaged ({error})", path=str(path)) from error
+            raise DataError(f"damaged ({error})", path=place) from error
         self.partners = tuple(self._pairs)
         self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
         self._met: dict[tuple[str, int, int, int], int] = {}

@@ -126,8 +126,7 @@ class DeclaringRelease:
 
 @cache
 def _dependents() -> Catalogue:
-    root = tables.ROOT / "dependents"
-    return Catalogue(root, date=root / DATE)
+    return Catalogue(tables.bundled("dependents"), date=tables.bundled(f"dependents/{DATE}"))
 
 
 def final_tags(name: str, specifier: str = "") -> set[str]:

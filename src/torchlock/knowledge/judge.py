@@ -76,14 +76,15 @@ class NamedVersion(NamedTuple):
         return str(self.version)
 
 
-class _BuildCuda(NamedTuple):
-    """The CUDA version of the build of torch, as a package (``BUILD_CUDA``)."""
+class ReleaseText(NamedTuple):
+    """Like ``NamedVersion``, by the text of the version in normal form, which is parsed only for messages."""
 
+    name: str
     text: str
-    name: str = BUILD_CUDA
     unversioned: bool = False
     tags: str = ""
-    build: None = None
+    build: str | Unknown | None = None
+    dependencies: tuple[Dependency, ...] = ()
 
     @property
     def version(self) -> Version:
@@ -154,7 +155,7 @@ class _Judge:
                 yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
-            cuda = _BuildCuda(version)
+            cuda = ReleaseText(BUILD_CUDA, version)
             for statement in self._matrix.statements_for(cuda, self._target):
                 yield from self._broken(statement, cuda)
 

@@ -327,9 +327,9 @@ class Catalogue:
 
     def __init__(
         self,
-        root: Path | None = None,
+        root: Path | str | None = None,
         sdist: Callable[[str, str], Release | Unknown] = _unasked,
-        date: Path | None = None,
+        date: Path | str | None = None,
         overlay: Overlay | None = None,
     ) -> None:
         self._sdist = sdist

@@ -9,7 +9,7 @@ from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.fix.search import changed
 from torchlock.audit.fix.specifiers import respelled
 from torchlock.audit.fix.weight import weighed
-from torchlock.audit.install_sets import pinned, with_pin
+from torchlock.audit.install_sets import is_pinned, pinned, with_pin
 from torchlock.knowledge.registry import changed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY
@@ -77,7 +77,7 @@ class DeclaredSearch:
         """The only version of a package that torch or a companion declares, as torch does of NVIDIA's packages."""
         for other in others:
             label = other.specifier.partition("+")[2].partition(",")[0].strip()
-            if other.name in FAMILY and pinned(other.specifier) is not None:
+            if other.name in FAMILY and is_pinned(other.specifier):
                 name = re.sub(r"\+[\w.]+", "", other.specifier)
                 allowed = self._known.declared.allowed(other.name, name, label) or self._allowed(other)
                 asked = (

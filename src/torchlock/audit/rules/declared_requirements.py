@@ -6,7 +6,7 @@ from functools import reduce
 from itertools import combinations
 from operator import or_
 
-from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, pinned, with_pin
+from torchlock.audit.install_sets import Demand, cells_of_marker, cells_where, is_pinned, pinned, with_pin
 from torchlock.audit.phrasing import as_of, asked, platforms
 from torchlock.audit.phrasing import where as where_of
 from torchlock.knowledge.build_labels import is_published
@@ -85,7 +85,7 @@ def _is_apart(entry: Entry) -> bool:
 def _of_brought(context: AuditContext, entry: Entry, named: Mapping[str, list[Entry]]) -> Iterator[Finding]:
     """What a pinned package brings, against the other lines: no release that it allows may fit them."""
     known = context.known.declared
-    if _is_apart(entry) or pinned(entry.specifier) is None or entry.name in FAMILY:
+    if _is_apart(entry) or not is_pinned(entry.specifier) or entry.name in FAMILY:
         return
     for release in candidates(context, entry)[:1]:
         for name in release.by_name:
@@ -162,7 +162,7 @@ def _between(context: AuditContext, entries: Sequence[Entry]) -> Iterator[Findin
     """Pinned packages that declare versions of a third package which exclude each other."""
     declared: dict[str, dict[tuple[str, str, int, int], Clash]] = {}
     for entry in entries:
-        if _is_apart(entry) or pinned(entry.specifier) is None:
+        if _is_apart(entry) or not is_pinned(entry.specifier):
             continue
         for release in candidates(context, entry)[:1]:
             here = release.cells & cells_where(entry, context.stack) & context.target_grid
@@ -276,8 +276,8 @@ def excludes(context: AuditContext, entry: Entry, dependency: Dependency) -> boo
 def _finding(
     context: AuditContext, entry: Entry, clash: Clash, severity: str, bringing: Entry | None, *, one: bool
 ) -> Finding:
-    own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
-    other = Demand(clash.entry, None, exact=pinned(clash.entry.specifier) is not None)
+    own = Demand(entry, None, exact=is_pinned(entry.specifier))
+    other = Demand(clash.entry, None, exact=is_pinned(clash.entry.specifier))
     declared = str(clash.dependency._replace(marker="", extras=()))
     if one:
         subject = f"{asked(own)} declares {declared}"
@@ -325,7 +325,7 @@ def may_install_on(context: AuditContext, entry: Entry) -> int:
 
 def installs_on(context: AuditContext, entry: Entry) -> int:
     """The cells where a pin installs; all cells if that is not known."""
-    if pinned(entry.specifier) is None or entry.url is not None:
+    if not is_pinned(entry.specifier) or entry.url is not None:
         return context.stack.everywhere
     releases = candidates(context, entry)
     return releases[0].cells if releases else context.stack.everywhere

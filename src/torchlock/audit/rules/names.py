@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlock.audit.fix.edits import changes_of, line_starts
-from torchlock.audit.install_sets import Demand, pinned
+from torchlock.audit.install_sets import Demand, is_pinned, pinned
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import STACK
@@ -64,7 +64,7 @@ def _is_about(statement: Statement, entry: Entry) -> bool:
 
 
 def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterator[Finding]:
-    own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
+    own = Demand(entry, None, exact=is_pinned(entry.specifier))
     if statement.forbids:
         beside = [
             other
@@ -72,7 +72,7 @@ def _found(context: AuditContext, statement: Statement, entry: Entry) -> Iterato
             if any(other.name == item.name for item in statement.forbids) and other.scope in ("", entry.scope)
         ]
         for other in beside[:1]:
-            demands = [own, Demand(other, None, exact=pinned(other.specifier) is not None)]
+            demands = [own, Demand(other, None, exact=is_pinned(other.specifier))]
             message = f"{entry.name} and {other.name} install the same module, and the second replaces the first"
             finding = context.statement(statement, "warning", message, demands)
             finding.remedy = Remedy(f"Remove {entry.name}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlock.audit.brought import brought
-from torchlock.audit.install_sets import Demand, pinned
+from torchlock.audit.install_sets import Demand, is_pinned, pinned
 from torchlock.audit.phrasing import asked
 from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.finding import Remedy
@@ -92,7 +92,7 @@ def _is_read_by_pip(document: Document) -> bool:
 
 
 def _is_pinned(entry: Entry) -> bool:
-    return entry.name not in FAMILY and entry.url is None and pinned(entry.specifier) is not None
+    return entry.name not in FAMILY and entry.url is None and is_pinned(entry.specifier)
 
 
 def _of_all_releases(context: AuditContext, one: Brought, statements: Sequence[Statement]) -> Statement | None:

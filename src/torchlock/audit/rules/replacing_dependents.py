@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torchlock.audit.brought import releases_taken
-from torchlock.audit.install_sets import Demand, cells_where, pinned
+from torchlock.audit.install_sets import Demand, cells_where, is_pinned
 from torchlock.audit.phrasing import asked, listed
 from torchlock.audit.rules.declared_requirements import by_name, excludes, ignores_metadata, wanted_on
 from torchlock.knowledge.registry import rule
@@ -43,7 +43,7 @@ def _there(entries: Sequence[Entry], entry: Entry, limited: set[str]) -> list[En
     return [
         each
         for each in entries
-        if each.name in FAMILY - later - limited and each.step < entry.step and pinned(each.specifier) is not None
+        if each.name in FAMILY - later - limited and each.step < entry.step and is_pinned(each.specifier)
     ]
 
 
@@ -68,7 +68,7 @@ def _of_entry(context: AuditContext, entry: Entry, there: Sequence[Entry]) -> It
 def _taken(context: AuditContext, entry: Entry, release: DeclaringRelease) -> str:
     """The release that a command takes; the releases of another index than the public one are not known."""
     text = f"{release.name} {release.version}"
-    if context.offer(entry).public or pinned(entry.specifier) is not None:
+    if context.offer(entry).public or is_pinned(entry.specifier):
         return text
     return f"the newest {release.name} of its index (on the public index {text})"
 
@@ -88,5 +88,5 @@ def _finding(
         f"{listed([asked(demand) for demand in demands])}, and {listed([asked(demand) for demand in stay])} "
         f"{'stays' if len(stay) == 1 else 'stay'}"
     )
-    own = Demand(entry, None, exact=pinned(entry.specifier) is not None)
+    own = Demand(entry, None, exact=is_pinned(entry.specifier))
     return context.finding("TL530", "warning", message, [own, *demands], _KEPT)

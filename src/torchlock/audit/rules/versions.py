@@ -7,7 +7,7 @@ from functools import lru_cache
 from torchlock.audit.kept_companions import beside_kept, is_kept
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.audit.supplies import is_from_elsewhere, lacks_wheels
-from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.judge import ReleaseText, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
@@ -294,7 +294,7 @@ def _why_of(
     cell: int,
 ) -> Violation | None:
     pins = {
-        name: NamedVersion(name, stack.packages[name].parsed_versions[index], build=build)
+        name: ReleaseText(name, stack.packages[name].versions[index], build=build)
         for (name, index), build in zip(chosen, builds, strict=True)
     }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
