@@ -13,6 +13,8 @@ from packaging.version import Version
 
 from torchlock.standards.ordering import (
     admits,
+    admitted,
+    are_ordered,
     clauses_of,
     is_exact,
     is_later,
@@ -81,6 +83,26 @@ def test_what_a_set_names_is_read_as_packaging_reads_it(specifier: str, version:
         for operator, version in named
     )
     assert names_later(specifier, version) == any(later)
+
+
+@given(SET, st.lists(VERSION, max_size=8))
+@example("!=2.0.*", ["1.9", "2.0rc1", "2.0", "2.0.post1", "2.1"])
+@example(">1.0", ["1.0", "1.0.post1", "1.0.1"])
+def test_a_set_admits_of_versions_in_order_what_it_admits_of_each(specifier: str, versions: list[str]) -> None:
+    ordered = sorted(versions, key=lambda version: key_of(version) or ())
+    assert are_ordered(ordered)
+    found = admitted(specifier, ordered)
+    if found is not None:
+        assert [bool(found >> at & 1) for at in range(len(ordered))] == [
+            admits(specifier, each) for each in ordered
+        ]
+    assert (found is None) == (clauses_of(specifier) is None)
+
+
+def test_versions_are_in_order() -> None:
+    assert are_ordered(["1.0", "1.0", "1.1"])
+    assert not are_ordered(["1.1", "1.0"])
+    assert not are_ordered(["1.0", "v2"])
 
 
 def test_every_release_and_every_set_of_the_catalogue() -> None:

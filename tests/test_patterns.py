@@ -126,13 +126,6 @@ GIVEN = {
         meaning.line for meaning in module.meanings()
     ],
     ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
-    ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
-        unread.pattern for unread in module._UNREAD
-    ],
-    ("src/torchlock/manifests/detection.py", "may_hold_requirements: unread.pattern"): lambda module: [],
-    ("src/torchlock/manifests/detection.py", "_refuse_no_list: pattern"): lambda module: [
-        pattern for pattern, _ in module._INSTEAD
-    ],
     ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
         opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],

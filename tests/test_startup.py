@@ -60,15 +60,20 @@ def test_a_lock_without_a_conflict_imports_no_resolver_and_no_library_for_types(
 
 
 def test_a_lock_of_a_file_imports_no_parser_of_packaging(tmp_path: Path) -> None:
-    (tmp_path / "requirements.in").write_text("torch==2.3.1\ntorchaudio\n")
+    (tmp_path / "requirements.in").write_text("# why\ntorch==2.3.1\ntorchaudio\n")
     modules, _ = traced(tmp_path, "lock", "-r", "requirements.in", "-o", "requirements.txt", *LOCK[3:])
     assert not {"packaging.specifiers", "packaging.version", "typing", "dataclasses", "resolvelib"} & modules
+    assert not {"pathlib", "urllib.parse", "ipaddress", "shlex", "fnmatch"} & modules
+    unasked = ("jobs.lock_upgrades", "jobs.named_targets", "jobs.lock_parts", "lock.named_build", "cli.wrong_use")
+    assert not {f"torchlock.{name}" for name in unasked} & modules
+    assert sum(name.startswith("torchlock") for name in modules) < 140
 
 
 def test_an_audit_imports_no_dataclasses(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("torch==2.3.1\ntorchaudio==2.3.1\n")
     modules, _ = traced(tmp_path, "audit", "requirements.txt")
-    assert not {"dataclasses", "inspect", "gettext"} & modules
+    assert not {"dataclasses", "inspect", "gettext", "pathlib", "urllib.parse", "packaging.specifiers"} & modules
+    assert "torchlock.audit.fix.fixer" not in modules  # nothing has to be fixed
 
 
 def test_a_lock_parses_no_whole_table_of_releases(tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.build_labels import parse_label
-from torchlock.patterns import pattern
 from torchlock.records import NamedTuple
 from torchlock.standards.dependency import Dependency
-from torchlock.standards.ordering import admits
+from torchlock.standards.ordering import admits, key_of
 from torchlock.standards.ordering import specifier_set as specifier_set
 from torchlock.standards.versions import without_trailing_zeros
 from torchlock.typed import TYPE_CHECKING, Any, Protocol
@@ -30,8 +29,6 @@ BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
 # The global interpreter lock of the target's Python.
 GIL = "host-gil"
-# A pin of one final release.
-_EXACT = pattern(r"==(\d+(?:\.\d+)*)")
 # The prefix of the virtual package for "not both of these". A project name cannot have it.
 EXCLUSION = "!"
 
@@ -274,8 +271,9 @@ class Matrix:
             exact: dict[str, list[int]] = {}
             ranges: list[int] = []
             for number, row in enumerate(self._rows[name]):
-                pin = _EXACT.fullmatch(_specifier(row))
-                (exact.setdefault(without_trailing_zeros(pin[1]), []) if pin else ranges).append(number)
+                operator, pin = (text := _specifier(row))[:2], text[2:]
+                is_exact = operator == "==" and pin.replace(".", "").isdecimal() and key_of(pin) is not None
+                (exact.setdefault(without_trailing_zeros(pin), []) if is_exact else ranges).append(number)
             self._by_version[name] = exact, ranges
         return self._by_version[name]
 
