@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Versions:
     """The versions of the candidates of one project. Those of a table in order are not compared one by one."""
 
+    __slots__ = ("_candidates", "_pick", "_releases")
+
     def __init__(self, candidates: Sequence[Candidate], releases: Sequence[Release]) -> None:
         self._candidates = candidates
         self._releases = releases if isinstance(releases, Releases) and candidates else None
