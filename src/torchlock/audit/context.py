@@ -171,7 +171,8 @@ class AuditContext:
 
     @cached_property
     def _install_sets(self) -> InstallSets:
-        return install_sets_of(self.document, self.known.stack, self.target_grid)
+        dependents = self.known.declared.dependents
+        return install_sets_of(self.document, self.known.stack, self.target_grid, dependents)
 
     def widened(self, install_set: InstallSet, names: Collection[str]) -> InstallSet:
         """These packages of a set, on the targets of all sets of its scope that request the same of them.

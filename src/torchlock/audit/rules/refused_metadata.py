@@ -57,7 +57,11 @@ def _has_old_pip(document: Document) -> bool:
     """Whether pip is certainly one that accepts such metadata: the one of the image, or one that is asked for."""
     if document.pip:
         return document.pip not in _STRICT
-    asked = [entry.specifier for entry in document.entries if entry.name == "pip" and entry.step]
+    asked = [
+        entry.specifier
+        for entry in document.entries
+        if entry.name == "pip" and (entry.step or entry.channel == "conda")
+    ]
     return bool(asked) and not any(version in specifier_set(text) for text in asked for version in _STRICT_PIPS)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _FIELD = pattern(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 # The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
 _CLAUSES = pattern(r"[<>=!~,.*+\w]{0,200}")
+# A version that ends with an operator: the value behind it is empty.
+_HOLLOW = pattern(r"[=<>!~+]\s*\Z")
 # A text with one of these is not the same in double quotes.
 _QUOTED = set("\"'\\$`\n")
 
@@ -40,12 +42,15 @@ class RequirementWords:
     def asked(self, word: Word) -> Iterator[Entry]:
         """A requirement as pip and uv take it."""
         value = word.value
-        if not value.strip():
-            # A variable that is empty here was set in a way that no reader sees: in a loop, by a called label.
-            written = self._builder.text[word.start : word.end].strip("\"'")
+        written = self._builder.text[word.start : word.end].strip("\"'")
+        if not value.strip() or (_HOLLOW.search(value) and not {"$", "%"}.isdisjoint(written)):
+            # A variable that is empty here is set in a way that no reader sees: in a loop, by a called label, by
+            # the argument of a build.
             yield from self.unknown(replace(word, value=written, unknown=(written,))) if written else ()
             return
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
+            if "://" in value:
+                self._builder.document.nameless.append(value)
             return
         if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
             return  # The shell replaces it with the matching files.
