@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from torchlock.audit import Auditor, Options
+from torchlock.audit import Auditor, Options, brought
 from torchlock.errors import InputError
 from torchlock.manifests.detection import format_of
 from torchlock.manifests.formats.workflow_values import holds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from torchlock.audit.context import AuditContext
     from torchlock.finding import Finding
+    from torchlock.manifests.document import Entry
 
 PUBLIC = PYPI_SIMPLE_ENDPOINT
 PAGE = "https://download.pytorch.org/whl"
@@ -304,3 +307,22 @@ def test_a_companion_that_no_line_names(tmp_path: Path) -> None:
     text = "ctranslate2>=4.5.0\npyannote-audio>=4.0.0\nwhisperx>=3.8.1\nnumpy>=2.0.2\npytorch-lightning==2.6.1\n"
     rules = {each.rule for each in found(tmp_path / "requirements.txt", text)}
     assert "TL908" not in rules
+
+
+def test_equal_extras_are_worked_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out = []
+    of_entry = brought._of_entry
+
+    def counted(context: AuditContext, entry: Entry, *rest: Any) -> Iterator[brought.Brought]:
+        worked_out.append(entry.name)
+        return of_entry(context, entry, *rest)
+
+    monkeypatch.setattr(brought, "_of_entry", counted)
+    counts = []
+    for number in (2, 12):
+        extras = "".join(f"e{at} = ['p{at}', 'pyannote-audio==3.1.1']\n" for at in range(number))
+        head = "[project]\nname = 'x'\nversion = '1'\ndependencies = ['torch==2.2.2', 'speechbrain']\n"
+        worked_out.clear()
+        found(tmp_path / str(number) / "pyproject.toml", f"{head}[project.optional-dependencies]\n{extras}")
+        counts.append(len(worked_out))
+    assert counts[0] == counts[1] > 0
