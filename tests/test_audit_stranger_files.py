@@ -326,3 +326,26 @@ def test_equal_extras_are_worked_out_once(tmp_path: Path, monkeypatch: pytest.Mo
         found(tmp_path / str(number) / "pyproject.toml", f"{head}[project.optional-dependencies]\n{extras}")
         counts.append(len(worked_out))
     assert counts[0] == counts[1] > 0
+
+
+GUARDED = """jobs:
+  test:
+    runs-on: ubuntu-latest
+    strategy:
+      matrix:
+        torch: ["", "2.7.1"]
+    steps:
+      - run: |
+          if [ {test} "${{{{ matrix.torch }}}}" ]; then
+            pip install torch==${{{{ matrix.torch }}}} torchaudio==2.5.1
+          else
+            pip install torch
+          fi
+"""
+
+
+@pytest.mark.parametrize(("test", "rules"), [("-n", {("error", "TL101")}), ("-z", {("error", "TL501")})])
+def test_a_shell_that_looks_whether_a_value_is_empty(
+    tmp_path: Path, test: str, rules: set[tuple[str, str]]
+) -> None:
+    assert worse(tmp_path / ".github" / "workflows" / "ci.yml", GUARDED.format(test=test)) == rules
