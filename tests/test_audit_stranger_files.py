@@ -253,6 +253,28 @@ def test_dependents_alone_without_a_conflict(tmp_path: Path, text: str) -> None:
     assert not worse(tmp_path / "requirements.txt", text)
 
 
+@pytest.mark.leaves_alone("TL701", "TL703")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("install.sh", "pip install {}\n"),
+        ("Dockerfile", "FROM example.org/own:1\nRUN pip install {}\n"),
+        (
+            "a.ipynb",
+            '{{"cells": [{{"cell_type": "code", "source": "!pip install {}"}}], "metadata": {{"colab": {{}}}}}}',
+        ),
+        ("a.md", "```\npip install {}\n```\n"),
+    ],
+)
+def test_an_environment_that_may_have_torch(tmp_path: Path, name: str, text: str) -> None:
+    assert not worse(tmp_path / name, text.format("pyannote.audio==3.1.1"))
+
+
+@pytest.mark.triggers("TL701")
+def test_a_list_is_for_an_environment_without_torch(tmp_path: Path) -> None:
+    assert ("warning", "TL701") in worse(tmp_path / "requirements.txt", "pyannote.audio==3.1.1\n")
+
+
 BESIDE = "torch==2.8.0\ntorchaudio==2.8.0\npyannote-audio==4.0.4\n"
 
 
@@ -298,8 +320,10 @@ def test_a_function_that_the_file_does_not_call(tmp_path: Path, more: str, sever
 
 def test_a_note_is_no_reason_for_a_fix(tmp_path: Path) -> None:
     path = tmp_path / "install.sh"
-    path.write_text("pip install torch==2.1.2 numpy something-unread\n", encoding="utf-8")
-    assert [each.severity for each in auditor().report(str(path)).findings if each.rule == "TL105"] == ["note"]
+    path.write_text("pip install torch==2.1.2 numpy something-unread another\n", encoding="utf-8")
+    (note,) = (each for each in auditor().report(str(path)).findings if each.rule == "TL105")
+    assert note.severity == "note"
+    assert "unless something-unread and 1 more package (not read) ask for an older numpy" in note.message
     assert auditor().fixed(str(path), ("error", "warning")) is None
 
 

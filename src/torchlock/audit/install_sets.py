@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
+from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple, dataclass, field, replace
@@ -301,8 +302,11 @@ def install_sets_of(
 
 
 def _bringing(document: Document, dependents: Collection[str]) -> dict[str, None]:
-    """The scopes that name a package which brings some of the stack."""
-    if document.locked or document.kind == "constraints":
+    """The scopes that name a package which brings some of the stack.
+
+    None in a file of commands: the environment of a notebook, an image or a shell may have torch already.
+    """
+    if document.locked or document.kind == "constraints" or BY_KIND[document.kind].role == "commands":
         return {}
     return {
         entry.scope: None

@@ -101,7 +101,10 @@ def _may_limit(context: AuditContext, package: str, names: Collection[str]) -> b
 def unless_limited(finding: Finding, name: str, unread: Sequence[str]) -> Finding:
     """The finding; a note if packages whose metadata is not known may declare an older release."""
     if unread:
-        more = f" and {len(unread) - 1} more packages" if len(unread) > 1 else ""
+        others = len(unread) - 1
+        more = f" and {others} more package{'s' if others > 1 else ''}" if others else ""
         finding.severity = "note"
-        finding.message += f", unless {unread[0]}{more} (not read) asks for an older {name}"
+        finding.message += (
+            f", unless {unread[0]}{more} (not read) {'ask' if others else 'asks'} for an older {name}"
+        )
     return finding
