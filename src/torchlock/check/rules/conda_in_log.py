@@ -32,6 +32,23 @@ _PINNED = re.compile(r"(?:^|\s)([\w.-]{1,80})={1,2}(\d[\w.]{0,30})(?=\s|$)")
 _CHOOSERS = ("pytorch-cuda", "cudatoolkit")
 # The name, the version and the build.
 _WITH_BUILD = 3
+# The virtual packages of conda: what they stand for, and what to do if one is missing.
+_MACHINES = {
+    "__cuda": (
+        "an NVIDIA driver for CUDA",
+        "On a machine with an NVIDIA GPU, install or update its driver. Where the environment is only made and "
+        "not run (an image, a login node), set CONDA_OVERRIDE_CUDA to the CUDA version before the command. "
+        "Otherwise ask for the CPU build (pytorch-cpu of conda-forge, cpuonly of the channel pytorch).",
+    ),
+    "__glibc": (
+        "a C library (glibc) of at least the version",
+        "Ask for an earlier release of the package, or use a later release of the distribution.",
+    ),
+    "__osx": ("a macOS of at least the version", "Update macOS, or ask for an earlier release of the package."),
+    "__win": ("Windows", "The environment is made for Windows: export it with conda env export --from-history."),
+    "__unix": ("Linux or macOS", "The package does not exist for Windows: use it in WSL, or leave it out."),
+    "__linux": ("Linux", "The package exists for Linux only: leave it out on this system."),
+}
 # The channels that have the torch family.
 _CHANNELS = ("conda-forge", "pytorch")
 
@@ -46,6 +63,9 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
     missing = missing_in(asked.near)
     if not missing:
         return
+    if (told := _of_machine(missing)) is not None:
+        yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+        return
     shown = [" ".join(each) for each in missing]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     message = f"no channel that was asked has {', '.join(shown[:3])}{more} for this platform"
@@ -59,6 +79,18 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
         )
     told = Told("TL528", message, remedy, because, sources=("conda-export",))
     yield finding_of(context, found, asked._replace(name="", specifier=""), first.text, told)
+
+
+def _of_machine(missing: Sequence[tuple[str, ...]]) -> Told | None:
+    """A virtual package of conda, by which it describes the machine; None if every missing one is of a channel."""
+    name, *version = next((each for each in missing if each[0].startswith("__")), ("",))
+    if name not in _MACHINES:
+        return None
+    what, fix = _MACHINES[name]
+    needed = f" {version[0]}" if version else ""
+    message = f"a package that is asked for needs {what}{needed}, and conda does not find it on this machine"
+    because = f"conda describes the machine by virtual packages, here {name} (conda info lists them)"
+    return Told("TL528", message, Remedy(fix), because, sources=("conda-export",))
 
 
 @rule("TL528", on="log")

@@ -139,6 +139,8 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
     if _GIT.search(first.text):
         return _git(first.text)
     near = f"{first.text}\n{asked.near}"
+    if re.search(r"SSL module is not available|ssl module in Python is not available", near):
+        return _without_ssl()
     if re.search(r"certificate has expired|certificate is not yet valid|CertificateExpired|NotValidYet", near):
         message = (
             "the certificate of the index, or of a proxy before it, has expired, or the clock of this machine is "
@@ -176,6 +178,17 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
             "Run the same command again with a longer time limit; check the network and the proxy.", commands=lines
         ),
     )
+
+
+def _without_ssl() -> Told:
+    """The Python of the installer cannot use TLS: no index was asked."""
+    message = "the Python that runs pip has no ssl module, without which it reaches no index"
+    summary = (
+        "A Python of conda on Windows finds OpenSSL only in an activated environment (conda activate NAME, or the "
+        "Anaconda Prompt). A Python that was compiled here needs the header files of OpenSSL (libssl-dev) when it "
+        "is built: build it again, or use a Python of uv, conda or the distribution."
+    )
+    return Told("TL526", message, Remedy(summary), "pip asks indexes over HTTPS only")
 
 
 def _git(line: str) -> Told:
