@@ -37,8 +37,9 @@ _MACHINES = {
     "__cuda": (
         "an NVIDIA driver for CUDA",
         "On a machine with an NVIDIA GPU, install or update its driver. Where the environment is only made and "
-        "not run (an image, a login node), set CONDA_OVERRIDE_CUDA to the CUDA version before the command. "
-        "Otherwise ask for the CPU build (pytorch-cpu of conda-forge, cpuonly of the channel pytorch).",
+        "not run, such as in an image, set CONDA_OVERRIDE_CUDA to the CUDA version before the command. Otherwise "
+        "ask for the CPU build (pytorch-cpu of conda-forge, cpuonly of the channel pytorch), in pixi in an "
+        "environment without cuda in its system-requirements.",
     ),
     "__glibc": (
         "a C library (glibc) of at least the version",
@@ -123,6 +124,17 @@ def _channel(context: CheckContext, asked: Installation, missing: list[tuple[str
         by_pixi = NO_CANDIDATES.search(asked.near) is not None
         commands = _from_forge(context, names) if others[:1] == ["conda-forge"] and not by_pixi else ()
         return Remedy(f"{where} {' and '.join(names)} with pip, after torch.", commands=commands)
+    if "arm-variant" in names:
+        return Remedy(
+            "The builds with arm-variant sbsa are for servers with ARM processors. On a Jetson, use NVIDIA's wheels "
+            "for its JetPack, or builds that are made for it, if the release has them; on a server, add the package "
+            "arm-variant=*=sbsa."
+        )
+    if others:
+        return Remedy(
+            f"Add the channel {others[0]}, which may have them; or ask for a version that the channels have, or "
+            "install the package with pip."
+        )
     return Remedy("Ask for a version that the channels have, or install the package with pip.")
 
 
@@ -152,22 +164,59 @@ def not_in_channels(context: CheckContext, log: Log, found: Sequence[Finding]) -
     part = asked.near.partition("PackagesNotFoundError")[2].partition("Current channels")[0]
     missing = {match[1]: (match[2] or "").rstrip("*.") for match in _MISSING.finditer(part)}
     if missing:
-        yield finding_of(context, found, asked, first.text, _told(context, asked, missing))
+        yield finding_of(context, found, asked, first.text, _told(context, asked, missing, part))
 
 
-def _told(context: CheckContext, asked: Installation, missing: dict[str, str]) -> Told:
+def _told(context: CheckContext, asked: Installation, missing: dict[str, str], part: str = "") -> Told:
     listed = ", ".join(f"{name} {version}".strip() for name, version in missing.items())
     chooser = next((name for name in _CHOOSERS if name in missing), "")
     system = context.target.platform.system if context.target is not None else ""
     if chooser and (system == "macos" or "/osx-" in asked.near):
         message = f"no channel has {listed} for macOS: there are no CUDA builds for macOS"
+        rest = [name for name in missing if name != chooser]
+        if rest:
+            others = " and ".join(rest)
+            more = f"Leave {chooser} out, and install {others} from conda-forge or with pip, together with torch."
+            return Told("TL528", message, Remedy(more))
         words = [each for each in asked.command.split() if each.partition("=")[0] not in _CHOOSERS]
         commands = (Command("conda", " ".join(words)),) if re.fullmatch(r"[\w.=+:/ -]+", " ".join(words)) else ()
         return Told("TL528", message, Remedy(f"Leave {chooser} out.", commands=commands))
+    if (told := _of_pip(asked, part, list(missing))) is not None:
+        return told
     if chooser and missing[chooser] and context.target is not None:
         return _of_chooser(context, asked, context.target, chooser, missing[chooser])
     message = f"no channel that was asked has {listed} for this platform"
     return Told("TL528", message, _elsewhere(context, asked, missing), sources=("pytorch-138506",))
+
+
+def _of_pip(asked: Installation, part: str, names: Sequence[str]) -> Told | None:
+    """A list of pip that conda was given: it has names that conda does not use, or packages that pip installed."""
+    by_pip = re.findall(r"- ([\w.-]{1,80})={1,2}[\w.+!]{1,40}=pypi_0\b", part)
+    builds = re.findall(r"- [\w.-]{1,80}={1,2}[\w.]{1,40}=\w", part)
+    if by_pip:
+        message = (
+            f"the list is an export of another conda environment: it has packages that pip installed there "
+            f"({', '.join(by_pip[:3])}, build pypi_0), which no channel has"
+        )
+        more = ", and builds of its platform and time" if len(builds) > len(by_pip) else ""
+        summary = (
+            "Export the environment again with conda env export --from-history, which leaves out builds; or "
+            "remove the builds (the second =), and install the packages of pip with pip."
+        )
+        return Told("TL528", f"{message}{more}", Remedy(summary), sources=("conda-export",))
+    named = "torch" in names or any(each in names for each in ("opencv_python", "opencv-python", "scikit_learn"))
+    if not named or not re.search(r"--file|-f ", asked.command or asked.near):
+        return None
+    message = "conda was given a file of pip: conda calls torch pytorch, and has other names and versions than pip"
+    words = re.search(r"--file[ =](?P<file>[\w./-]{1,120})", asked.command or asked.near)
+    file = words["file"] if words else "FILE"
+    summary = f"Install the file with pip, in the environment of conda: python -m pip install -r {file}."
+    frozen = re.search(r"\b(torch\w{0,8})==(\d[\d.]{0,12})a0\+[0-9a-f]{7}", part)
+    if frozen:
+        summary += (
+            f" First write {frozen[1]}=={frozen[2]} without the rest of its version, which pip does not find."
+        )
+    return Told("TL528", message, Remedy(summary), sources=("conda-export",))
 
 
 def _elsewhere(context: CheckContext, asked: Installation, missing: dict[str, str]) -> Remedy:

@@ -23,6 +23,8 @@ _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 # A path in the folder where an installer unpacks a source.
 _UNPACKED = re.compile(r"[\\/](?:pip-(?:install|req-build|build-env|unpack)-|builds-v0[\\/])")
 
+# uv renames in its cache.
+_IN_CACHE = re.compile(r"[Ff]ailed to (?:rename|persist|move) [^\n]{0,200}[\\/]cache[\\/]|cache[\\/]archive-v\d")
 _GIT = re.compile(r"RPC failed|fatal: |git clone |Cannot find command|executing command git|Git executable")
 
 
@@ -70,6 +72,8 @@ def _is_cached(asked: Installation) -> bool:
 def _denied(context: CheckContext, asked: Installation, first: Signature) -> Told:
     path = _PATH.search(first.text)
     where = path[1].replace("\\\\", "\\") if path else "a file"
+    if _IN_CACHE.search(asked.near):
+        return _of_cache(context, asked)
     if _is_open_file(first.text):
         is_used = re.search(r"WinError 32\]|os error 32\)|used by another process", first.text)
         why = "a running program has this file open"
@@ -84,6 +88,19 @@ def _denied(context: CheckContext, asked: Installation, first: Signature) -> Tol
     message = f"the installer may not write {where}: this user has no permission for this folder"
     summary = "Install into a virtual environment of your own, or give this user the folder; do not use sudo pip."
     return Told("TL521", message, Remedy(summary, commands=_into_venv(context, asked)), half=True)
+
+
+def _of_cache(context: CheckContext, asked: Installation) -> Told:
+    """Windows does not let the installer rename what it has just unpacked."""
+    message = (
+        "Windows denied the installer access to a file of its own cache, most often because a virus scanner reads "
+        "what was just unpacked"
+    )
+    summary = (
+        "Run the same command again. If it stays, except the cache from the virus scanner, or name another folder "
+        "for it on the drive of the environment (UV_CACHE_DIR, PIP_CACHE_DIR)."
+    )
+    return Told("TL521", message, Remedy(summary, commands=install_again(context, words_of(asked))))
 
 
 def _is_open_file(text: str) -> bool:
