@@ -28,14 +28,14 @@ _ERROR = re.compile(
 )
 # The last line of a traceback.
 _RAISED = re.compile(
-    r"^(?:[A-Za-z_][\w.]{0,80}\.)?[A-Z]\w{0,60}(?:Error|Exception|Unavailable|Exit): \S[^\n]{0,400}$"
+    r"^(?:[A-Za-z_][\w.]{0,80}\.)?[A-Z]\w{0,60}(?:Error|Exception|Unavailable|Exit|Version): \S[^\n]{0,400}$"
 )
 # What only says that something failed.
 _ECHO = re.compile(
     r"subprocess-exited-with-error|metadata-generation-failed|legacy-install-failure|failed-wheel-build"
     r"|Failed (?:to build|building)|Could not build|command '?[^\n]{1,300} failed|CalledProcessError"
-    r"|exit (?:code|status)|Command errored out|Error compiling objects|could not compile|No matching distribution"
-    r"|originates from a subprocess"
+    r"|exit (?:code|status)|Command errored out|Error compiling objects|could not compile"
+    r"|No matching distribution|originates from a subprocess|Support for editable installs via PEP 660"
     r"|ninja: |make(?:\[\d\])?: |^ERROR: Exception|ERROR: Command |pip subprocess|DistutilsError: Setup script"
 )
 

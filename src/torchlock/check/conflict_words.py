@@ -12,6 +12,12 @@ _OF_PYTHON = re.compile(
     r"(?P<who>[A-Za-z0-9][\w.-]{0,60})==(?P<version>\d[\w.+!]{0,30}) depends on Python ?"
     r"(?P<needs>[<>=!~][\d.,<>=!~* ]{1,40}\d)"
 )
+# uv: the project allows a Python for which no release is.
+_OF_REQUESTED = re.compile(
+    r"the requested Python version \((?P<own>[<>=!~][\d.,<>=!~* ]{1,40})\) does not satisfy "
+    r"Python ?(?P<needs>[<>=!~][\d.,<>=!~*]{1,30}\d)"
+)
+_UNUSABLE = re.compile(r"all versions of (?P<who>[A-Za-z0-9][\w.\[\]-]{0,60}) cannot be used")
 # uv: releases have wheels for other platforms or Pythons only.
 _OF_TAG = re.compile(
     r"only (?P<there>[A-Za-z][\w.-]{0,60}[<>=!][\w.,<>=!]{1,40}) (?:has|have) wheels with a matching "
@@ -52,7 +58,15 @@ def conflict_in(near: str) -> Told | None:
     ``near`` has its line breaks: libmamba draws a tree.
     """
     text = " ".join(near.split())
-    found = (_of_priority(text), _of_range(text), _of_tag(text), _of_python(text), _of_pdm(text), _of_tree(near))
+    found = (
+        _of_priority(text),
+        _of_range(text),
+        _of_tag(text),
+        _of_python(text),
+        _of_requested_python(text),
+        _of_pdm(text),
+        _of_tree(near),
+    )
     return next((each for each in found if each is not None), None)
 
 
@@ -84,6 +98,20 @@ def _of_python(text: str) -> Told | None:
     summary = (
         f"Make requires-python of the project narrower, so that it is within {found['needs']}; or use such a "
         f"Python, or another release of {found['who']}."
+    )
+    return Told("TL527", message, Remedy(summary))
+
+
+def _of_requested_python(text: str) -> Told | None:
+    found = _OF_REQUESTED.search(text)
+    if found is None:
+        return None
+    who = _UNUSABLE.search(text)
+    name = who["who"] if who else "a package that is asked for"
+    message = f"{name} needs Python {found['needs']}, and the project is for Python {found['own']}"
+    summary = (
+        f"Make requires-python of the project {found['needs']}, or ask for a release of {name} that is for Python "
+        f"{found['own']}; the Python that runs does not matter."
     )
     return Told("TL527", message, Remedy(summary))
 

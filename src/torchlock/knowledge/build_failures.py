@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from torchlock.knowledge import tables
 
-
 # Compilers quote as their language does.
 _QUOTES = dict.fromkeys(map(ord, '"`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d'), "'")
 

@@ -42,10 +42,12 @@ _MACHINES = {
         "environment without cuda in its system-requirements.",
     ),
     "__glibc": (
-        "a C library (glibc) of at least the version",
-        "Ask for an earlier release of the package, or use a later release of the distribution.",
+        "the C library (glibc) in a version",
+        "Look at conda info: if it has no __glibc, this conda is too old or is made for another system, so "
+        "install it anew for this machine. If its version is too low, ask for an earlier release of the "
+        "package, or use a later release of the distribution.",
     ),
-    "__osx": ("a macOS of at least the version", "Update macOS, or ask for an earlier release of the package."),
+    "__osx": ("macOS in a version", "Update macOS, or ask for an earlier release of the package."),
     "__win": ("Windows", "The environment is made for Windows: export it with conda env export --from-history."),
     "__unix": ("Linux or macOS", "The package does not exist for Windows: use it in WSL, or leave it out."),
     "__linux": ("Linux", "The package exists for Linux only: leave it out on this system."),
@@ -84,12 +86,13 @@ def not_provided(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
 
 def _of_machine(missing: Sequence[tuple[str, ...]]) -> Told | None:
     """A virtual package of conda, by which it describes the machine; None if every missing one is of a channel."""
-    name, *version = next((each for each in missing if each[0].startswith("__")), ("",))
+    name = next((each[0] for each in missing if each[0].startswith("__")), "")
     if name not in _MACHINES:
         return None
     what, fix = _MACHINES[name]
-    needed = f" {version[0]}" if version else ""
-    message = f"a package that is asked for needs {what}{needed}, and conda does not find it on this machine"
+    message = f"a package that is asked for needs {what}, and conda does not find it on this machine"
+    if what.endswith("in a version"):
+        message = f"a package that is asked for needs {what} that conda does not find on this machine"
     because = f"conda describes the machine by virtual packages, here {name} (conda info lists them)"
     return Told("TL528", message, Remedy(fix), because, sources=("conda-export",))
 
@@ -126,9 +129,14 @@ def _channel(context: CheckContext, asked: Installation, missing: list[tuple[str
         return Remedy(f"{where} {' and '.join(names)} with pip, after torch.", commands=commands)
     if "arm-variant" in names:
         return Remedy(
-            "The builds with arm-variant sbsa are for servers with ARM processors. On a Jetson, use NVIDIA's wheels "
-            "for its JetPack, or builds that are made for it, if the release has them; on a server, add the package "
-            "arm-variant=*=sbsa."
+            "The builds with arm-variant sbsa are for servers with ARM processors. On a Jetson, use NVIDIA's "
+            "wheels for its JetPack, or builds that are made for it, if the release has them; on a server, add "
+            "the package arm-variant=*=sbsa."
+        )
+    if all(len(each) == _WITH_BUILD for each in missing):
+        return Remedy(
+            "Remove the build strings of these packages, or ask for another version: builds are replaced by later "
+            "ones, and exist for one platform only."
         )
     if others:
         return Remedy(

@@ -71,6 +71,12 @@ _OLD_SETUPTOOLS = ("Installing build dependencies ... done", "Cannot import 'set
 _PYTHON_3_12 = re.compile(r"[/\\]python3\.1[2-9][/\\]")
 _OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
+# What setup scripts print.
+_BUILD = re.compile(r"^\s{0,12}running build_ext|^\s{0,12}running bdist_wheel|Building wheel for ", re.MULTILINE)
+# uv says for whom it takes a package.
+_INCLUDED = re.compile(
+    r"`(?P<parent>[\w.-]{1,60})` \(v(?P<version>[\w.]{1,30})\) (?:which )?depends on `(?P<needs>[\w.-]{1,60})`"
+)
 _ONLY_PYTHONS = re.compile(
     r"Cannot install on Python version|only versions? >=? ?3\.\d{1,2}[^\n]{0,20}are supported"
     r"|requires python >=|requires Python '[^'\n]{1,60}' but"
@@ -92,7 +98,8 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
 
 
 def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[Finding]) -> Iterator[Finding]:
-    if first.rules[0] not in ("TL524", "TL511"):
+    is_build = "TL524" in first.rules and _BUILD.search(log.text) is not None
+    if first.rules[0] not in ("TL524", "TL511") and not is_build:
         return
     asked = _of_build(read_installation(log.text, first.line))
     is_of_others = first.weight == GENERAL and not asked.is_at_work and has_stack(context)
@@ -217,6 +224,7 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
         each for each in wheels.releases_with(asked.name, "", target) if Version(each) > Version(asked.version)
     ]
     own = target.python
+    older_parent = _parent(asked)
     message = f"{asked.name} {asked.version} has no wheel for Python {own}, and did not build from source"
     if pythons:
         message += f": it has wheels for Python {wheels.ranges(pythons)}"
@@ -227,13 +235,29 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
         return Told(
             "TL524",
             message,
-            Remedy(f"Use Python {best}{later}.", commands=in_python(context, best, words, asked.tool, target)),
+            Remedy(
+                f"Use Python {best}{later}.{older_parent}",
+                commands=in_python(context, best, words, asked.tool, target),
+            ),
         )
     if not there:
         return None
     words = [f"{asked.name}=={there[0]}"]
     return Told(
         "TL524", message, Remedy(f"Install {asked.name} {there[0]}.", commands=install_again(context, words))
+    )
+
+
+def _parent(asked: Installation) -> str:
+    """The advice about the package that asks for this one, as uv names it; "" if it does not."""
+    every = _INCLUDED.finditer(" ".join(asked.near.split()))
+    found = next((match for match in every if normalise(match["needs"]) == asked.name), None)
+    if found is None:
+        return ""
+    parent = found["parent"]
+    return (
+        f" It is taken for {parent} {found['version']}: if that is an old release, ask for a later {parent} "
+        "beside it, so that the installer does not go back to a release without an upper limit on Python."
     )
 
 
