@@ -39,8 +39,8 @@ def missing_in(near: str) -> list[tuple[str, ...]]:
     found = [match.group("name", "version") for match in NO_CANDIDATES.finditer(near)]
     found += [(match["name"], match["version"]) for match in _OF_MACHINE.finditer(near)]
     tree = (match.group("name", "version", "build") for match in _NO_CANDIDATES_IN_TREE.finditer(near))
-    tree = itertools.chain(absent, tree)
-    stated_in_tree = [tuple(part.strip("*=") for part in each if part) for each in tree]
+    named = itertools.chain(absent, tree)
+    stated_in_tree = [tuple(part.strip("*=") for part in each if part) for each in named]
     stated: list[tuple[str | None, ...]] = [(name, (version or "").strip("*")) for name, version in found]
     stated += [match.group("name", "version", "build") for match in _NOT_PROVIDED[0].finditer(near)]
     if "ResolvePackageNotFound" in near:

@@ -75,7 +75,7 @@ _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
 _BUILD = re.compile(r"^\s{0,12}running build_ext|^\s{0,12}running bdist_wheel|Building wheel for ", re.MULTILINE)
 # uv says for whom it takes a package.
 _INCLUDED = re.compile(
-    r"`(?P<parent>[\w.-]{1,60})` \(v(?P<version>[\w.]{1,30})\) (?:which )?depends on `(?P<needs>[\w.-]{1,60})`"
+    r"`(?P<parent>[\w.-]{1,60})` \(v(?P<version>[\w.]{1,30})\) (?:which )?depends on (?=`(?P<needs>[\w.-]{1,60})`)"
 )
 _ONLY_PYTHONS = re.compile(
     r"Cannot install on Python version|only versions? >=? ?3\.\d{1,2}[^\n]{0,20}are supported"
