@@ -1,4 +1,4 @@
-"""What installers, builds and docker print in public threads: the cause and the cure, judged before the first run."""
+"""What installers, builds and docker print in public threads: the cause and the cure, judged before any run."""
 
 from __future__ import annotations
 
