@@ -71,6 +71,29 @@ class Built(NamedTuple):
     sources: tuple[str, ...]
 
 
+class Host(NamedTuple):
+    """A program that loads plugins from a folder of its own, with its modules and classes."""
+
+    program: str
+    modules: tuple[str, ...]
+    classes: tuple[str, ...]
+    folder: str
+    update: str
+    sources: tuple[str, ...]
+
+
+def hosts() -> list[Host]:
+    """The programs whose plugins use their modules.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return [
+        Host(program, tuple(modules), tuple(classes), folder, update, tuple(sources))
+        for program, modules, classes, folder, update, sources in _rows()["hosts"]
+    ]
+
+
 def project_of(module: str) -> str:
     """The project that has a module; "" if it is unknown. The longest part of the name decides.
 

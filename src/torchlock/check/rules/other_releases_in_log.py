@@ -57,12 +57,44 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield _finding(context, "TL710", missing.caller, project, what, first.text)
 
 
+@rule("TL710", on="unexplained")
+def lost_attribute(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """An attribute that a module of a known project does not have; another file may have its name."""
+    first = log.first
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
+    if first is None or missing is None or missing.by_import or missing.partly or missing.asker:
+        return
+    project = project_of(missing.name)
+    is_told = lack_of(missing.name) is not None or mistaken(missing.name) is not None or missing.file
+    if not project or is_told or has_stack(context) or _is_explained(context, log, found):
+        return
+    module = missing.name.partition(".")[0]
+    yield context.finding(
+        "TL710",
+        "warning",
+        f"{who_calls(context, missing.caller, '')} uses {missing.name}, which the module {module} in the log does "
+        f"not have: the code was written for another release of {_named(log, project)}, or Python found another "
+        f"file as {module}",
+        because="the log shows it; which releases have this name is not known",
+        expected_error=first.text,
+        remedy=Remedy(
+            f'Run python -c "import {module}; print({module}.__file__)" in the folder of the program. If that is '
+            f"not the file of {project}, rename it. Else compare python -m pip show {project} with the release in "
+            "the requirements of the code, and install that one; or change that line."
+        ),
+        sources=(),
+        strength=Strength.RAN,
+    )
+
+
 def _is_between_packages(missing: MissingName) -> bool:
     """Whether an installed file lacks a name: by the error, or because another installed package asks."""
     if missing.partly or missing.asker or "No module named" in missing.text:
         return False
     if missing.file or missing.caller is None:
-        return missing.by_import and "-packages" in missing.file
+        return missing.by_import and (
+            "-packages" in missing.file or (not missing.file and bool(project_of(missing.name)))
+        )
     return missing.caller.is_installed
 
 
@@ -80,7 +112,7 @@ def _unlisted(missing: MissingName) -> str:
     top = _TOP.search(missing.caller.path) if missing.caller is not None else None
     is_found = "-packages" in missing.file or (not missing.by_import and missing.name.count(".") > 1)
     is_of_python = missing.package in sys.stdlib_module_names
-    is_other = top is not None and top[1] != missing.package
+    is_other = missing.caller is None or (top is not None and top[1] != missing.package)
     return normalise(missing.package) if is_other and is_found and not is_of_python else ""
 
 
