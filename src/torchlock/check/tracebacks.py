@@ -209,7 +209,8 @@ def _by_code(line: str, number: int, patterns: tuple[re.Pattern[str], ...], code
 def _asker(frames: list[Frame], package: str) -> str:
     """The file of the package itself in which the last line is, from the folder of packages; else ""."""
     last = next((each.path for each in reversed(frames) if not _IMPORTING.search(each.path)), "")
-    inside = re.search(rf"[/\\](?:site|dist)-packages[/\\]({package}[/\\].{{1,300}})$", last)
+    egg = r"(?:[\w.+-]{1,80}\.egg[/\\])?"
+    inside = re.search(rf"[/\\](?:site|dist)-packages[/\\]{egg}({package}[/\\].{{1,300}})$", last)
     return inside[1].replace("\\", "/") if inside else ""
 
 

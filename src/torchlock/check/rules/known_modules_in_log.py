@@ -89,7 +89,8 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         yield finding
         return
     names = {normalise(user), normalise(re.split(r"[\[<>=!~ ]", needed)[0])}
-    if not names & (known_projects() | set(STACK) | set(dependents())) or names & FAMILY:
+    known = known_projects() | set(STACK)
+    if not (names <= known or normalise(user) in dependents()) or names & FAMILY:
         return
     yield context.finding(
         "TL609",

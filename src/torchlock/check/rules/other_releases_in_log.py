@@ -65,6 +65,8 @@ def lost_attribute(context: CheckContext, log: Log, found: Sequence[Finding]) ->
     if first is None or missing is None or missing.by_import or missing.partly or missing.asker:
         return
     project = project_of(missing.name)
+    if missing.caller is not None and not missing.caller.is_installed:
+        return  # What a user writes may be a slip.
     is_told = lack_of(missing.name) is not None or mistaken(missing.name) is not None or missing.file
     if not project or is_told or has_stack(context) or _is_explained(context, log, found):
         return

@@ -1,8 +1,8 @@
 """TL710, TL606: plugins in a log, which use modules of the program that loads them, or of each other.
 
-A program such as ComfyUI imports the folders of its plugins. They were written for one state of the program, and two
-of them may have a module of one name, of which Python imports only the first. The same holds for code of the user
-and an installed package with a general name.
+A program such as ComfyUI imports the folders of its plugins. They were written for one state of the program, and
+two of them may have a module of one name, of which Python imports only the first. The same holds for code of the
+user and an installed package with a general name.
 """
 
 from __future__ import annotations
