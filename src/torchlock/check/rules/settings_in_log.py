@@ -61,8 +61,9 @@ def of_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         because="the traceback shows that the arguments come from a file, and not from a line of code",
         expected_error=first.text,
         remedy=Remedy(
-            f"Use the release of {project or 'the program'} that the page or the file of the model names; if none is named, the "
-            f"latest one. Or take {match['argument']} out of the configuration, if the model may do without."
+            f"Use the release of {project or 'the program'} that the page or the file of the model names; if none "
+            f"is named, the latest one. Or take {match['argument']} out of the configuration, if the model may do "
+            "without it."
         ),
         sources=("nemo-5385", "pyannote-1043"),
         strength=Strength.RAN,
