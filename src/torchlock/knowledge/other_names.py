@@ -72,7 +72,7 @@ class Built(NamedTuple):
 
 
 class Host(NamedTuple):
-    """A program that loads plugins from a folder of its own, with its modules and classes."""
+    """A program that loads plugins from one folder, with its modules and classes."""
 
     program: str
     modules: tuple[str, ...]

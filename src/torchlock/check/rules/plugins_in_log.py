@@ -29,7 +29,7 @@ _MEMBER = re.compile(
     r"(?:type object )?'(?P<owner>[A-Za-z_]\w{0,80})'(?: object)? has no attribute '(?P<name>\w{1,80})'"
 )
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\](?P<top>\w{1,80})(?:[/\\]|\.py$)")
-# Names that many programs give to a file or a folder of their own code.
+# Names that many programs give to their files and folders.
 _GENERAL = frozenset(
     {"app", "common", "config", "configs", "core", "data", "dataset", "helpers", "infer", "inference", "layers"}
     | {"lib", "model", "models", "module", "modules", "networks", "preprocess", "scripts", "src", "test", "tests"}
@@ -89,7 +89,7 @@ def of_other_plugin(context: CheckContext, log: Log, found: Sequence[Finding]) -
                 expected_error=first.text,
                 remedy=Remedy(
                     f"Disable {other} (move its folder out of {folder}), or rename the module {module} in one of "
-                    "the two, with its imports; their projects cure it with relative imports."
+                    "the two, with its imports; relative imports in the two projects would prevent it."
                 ),
                 sources=("comfyui-gpt-sovits-20",),
                 strength=Strength.RAN,

@@ -62,7 +62,7 @@ def of_file(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterat
         expected_error=first.text,
         remedy=Remedy(
             f"Use the release of {project or 'the program'} that the page or the file of the model names; if none "
-            f"is named, the latest one. Or take {match['argument']} out of the configuration, if the model may do "
+            f"is named, the latest one. Or remove {match['argument']} from the configuration, if the model may do "
             "without it."
         ),
         sources=("nemo-5385", "pyannote-1043"),
