@@ -81,8 +81,8 @@ def lost_attribute(context: CheckContext, log: Log, found: Sequence[Finding]) ->
         expected_error=first.text,
         remedy=Remedy(
             f'Run python -c "import {module}; print({module}.__file__)" in the folder of the program. If that is '
-            f"not the file of {project}, rename it. Otherwise compare python -m pip show {project} with the release "
-            "in the requirements of the code, and install that one; or change that line."
+            f"not the file of {project}, rename it. Otherwise compare python -m pip show {project} with the "
+            "release in the requirements of the code, and install that one; or change that line."
         ),
         sources=(),
         strength=Strength.RAN,
