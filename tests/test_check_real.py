@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.installers import environment
 from support.real_wheels import Wheels, cpu_wheel
 from support.site_folder import install, write
 from torchlock.cli.main import main
@@ -22,19 +23,16 @@ pytestmark = [pytest.mark.network, pytest.mark.skipif(sys.platform != "linux", r
 PYTHON = f"3.{sys.version_info.minor}"
 
 
-def pip(python: Path, *words: str) -> None:
-    subprocess.run([str(python), "-m", "pip", "install", "-q", *words], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the CPU build of torch 2.13.0, NumPy and soundfile, as pip makes it."""
+    """A virtual environment with the CPU build of torch 2.13.0, NumPy and soundfile, as uv makes it."""
     folder = tmp_path_factory.mktemp("real")
     wheel = cpu_wheel()
     if wheel is None:
         pytest.skip("no CPU build of torch 2.13.0 on disk")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
-    pip(folder / "env" / "bin" / "python", str(wheel), "numpy", "soundfile")
+    environment(folder / "env", str(wheel), "numpy", "soundfile")
+    # The code that an import needs is compiled once: the tests link it, and import without writing.
+    subprocess.run([str(folder / "env" / "bin" / "python"), "-c", "import torch, soundfile"], check=True)
     return folder / "env"
 
 

@@ -17,6 +17,7 @@ import pytest
 import tomli
 
 from support.build_stack import Stack, data_of, publish
+from support.installers import environment
 from support.wheel_index import WheelIndex
 from torchlock.cli.main import main
 from torchlock.knowledge import tables
@@ -125,8 +126,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     def program(name: str) -> str:
         where = folder / name
         if not where.exists():
-            run(sys.executable, "-m", "venv", str(where))
-            run(str(where / "bin" / "python"), "-m", "pip", "install", "--quiet", *TOOLS[name])
+            environment(where, *TOOLS[name])
         return str(where / "bin" / name)
 
     yield program

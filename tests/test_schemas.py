@@ -145,6 +145,16 @@ def test_a_schema_is_valid_and_accepts_the_output(
     assert json.loads(capsys.readouterr().out) == schema(output)
 
 
+def shortened(value: Any) -> Any:
+    """A JSON value whose lists have one object for each set of keys."""
+    if isinstance(value, dict):
+        return {key: shortened(each) for key, each in value.items()}
+    if isinstance(value, list):
+        kinds = {tuple(each) if isinstance(each, dict) else str(each): each for each in value}
+        return [shortened(each) for each in kinds.values()]
+    return value
+
+
 @pytest.mark.sampled
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_schema_refuses_an_output_that_is_broken(
@@ -152,6 +162,8 @@ def test_a_schema_refuses_an_output_that_is_broken(
 ) -> None:
     """Each object without a key that it must have, with an unknown one, or with a value of another type."""
     table = copy.deepcopy(sample(output, tmp_path, capsys))
+    if not THOROUGH:
+        table = shortened(table)
     validator, tried = VALIDATORS[output], 0
     every = list(objects(table, schema(output)))
     chosen = every if THOROUGH else {(id(found), *value): (value, found) for value, found in every}.values()

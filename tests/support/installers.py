@@ -78,6 +78,14 @@ def install(installer: str, lock: Path, index_url: str, *options: str, environme
     return Outcome(done.returncode, done.stdout + done.stderr, environment)
 
 
+def environment(folder: Path, *requirements: str) -> None:
+    """Make a virtual environment, and let uv install requirements into it from the package index."""
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    subprocess.run([*uv, "venv", "--python", sys.executable, str(folder)], check=True)
+    python = next(folder.glob("[bS]*/python*"))
+    subprocess.run([*uv, "pip", "install", "--python", str(python), *requirements], check=True)
+
+
 def _pip_alone(folder: Path) -> Path:
     """A folder with pip and no other package, so that it runs in any environment and sees only that one."""
     alone = folder / "pip-alone"

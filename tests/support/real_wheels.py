@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -116,9 +117,17 @@ class Wheels:
     def install(
         self, site: Path, requirement: str, platform: str = "manylinux_2_28_x86_64", python: str = PYTHON
     ) -> None:
-        """Unpack a wheel as an installer does."""
-        with zipfile.ZipFile(self.get(requirement, platform, python)) as archive:
-            archive.extractall(site)
+        """Unpack a wheel as an installer does. It is unpacked once, and copied from there."""
+        wheel = self.get(requirement, platform, python)
+        unpacked = wheel.with_suffix(".unpacked")
+        if not unpacked.exists():
+            own = Path(tempfile.mkdtemp(prefix=".", dir=wheel.parent))
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(own)
+            with suppress(OSError):  # Another process has done the same.
+                own.rename(unpacked)
+            shutil.rmtree(own, ignore_errors=True)
+        shutil.copytree(unpacked, site, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def symbols_of(folder: Path) -> tuple[set[str], set[str]]:
