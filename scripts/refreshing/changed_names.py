@@ -31,7 +31,9 @@ _PLAIN = frozenset({"staticmethod", "classmethod", "abstractmethod", "no_grad", 
 }
 _DEEPEST = 3
 # The deepest level of a project with very many modules, and of one inside of a namespace.
-_DEEPEST_OF = {"transformers": 2, "numba": 2, "scipy": 2, "pyannote": 4}
+_DEEPEST_OF = {"pyannote": 4} | dict.fromkeys(
+    ("datasets", "lhotse", "numba", "scipy", "timm", "transformers", "trl"), 2
+)
 _DEEPEST_STAR = 8
 # Modules of diffusers with placeholders for what a missing package would bring.
 _PLACEHOLDERS = re.compile(r"dummy_\w+_objects")
