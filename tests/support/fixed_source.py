@@ -30,6 +30,9 @@ class FixedSource:
     def expect(self, names: Iterable[str]) -> None:
         pass
 
+    def may_renew(self) -> bool:
+        return False
+
     def renew(self, names: Iterable[str]) -> bool:
         return False
 

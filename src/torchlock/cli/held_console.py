@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torchlock.cli.streams import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchlock.jobs.listener import Listener
 
 
 class HeldConsole(Console):
@@ -11,13 +18,16 @@ class HeldConsole(Console):
     def __init__(self, console: Console) -> None:
         self.__dict__.update(console.__dict__)
         self._console = console
-        self._messages: list[tuple[str, str]] = []
+        self._messages: list[Callable[[Listener], None]] = []
 
     def say(self, kind: str, text: str) -> None:
-        self._messages.append((kind, text))
+        self._messages.append(lambda console: console.say(kind, text))
 
     def line(self, text: str = "") -> None:
-        self._messages.append(("", text))
+        self._messages.append(lambda console: console.line(text))
+
+    def later(self, speak: Callable[[Listener], None]) -> None:
+        self._messages.append(speak)
 
     def progress(self, text: str) -> None:
         self._console.progress(text)
@@ -27,9 +37,6 @@ class HeldConsole(Console):
 
     def release(self) -> None:
         """Write the messages that were held."""
-        for kind, text in self._messages:
-            if kind:
-                self._console.say(kind, text)
-            else:
-                self._console.line(text)
+        for speak in self._messages:
+            speak(self._console)
         self._messages.clear()

@@ -13,8 +13,10 @@ from torchlock.redaction import masked, one_line
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TextIO
+
+    from torchlock.jobs.listener import Listener
 
 _STYLES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
 _PROGRESS_DELAY = 0.4  # seconds of work before progress is shown
@@ -164,6 +166,10 @@ class Console:
         """Write one line of a longer message."""
         self.clear()
         print(_printable(text), file=sys.stderr)
+
+    def later(self, speak: Callable[[Listener], None]) -> None:
+        """Let it speak at once."""
+        speak(self)
 
     def progress(self, text: str) -> None:
         """Show the current step: as a line with --verbose, else as a temporary line on a terminal."""

@@ -88,6 +88,7 @@ class Sources:
         self._notes: list[str] = []
         self._snapshots: set[str] = set()
         self._tried: set[str] = set()
+        self._cached: dict[str, Sequence[Release]] = {}
         self._silent = False
         self._answers: dict[str, Sequence[Release]] = {}
         self._used: dict[str, None] = {}
@@ -223,11 +224,16 @@ class Sources:
             return changed
         for name in sorted(self._snapshots.intersection(names)):
             before = self._answers.get(name, ())
-            found = self._from_cache(name, before) if self._offline else self._today(name)
+            found = self._from_cache(name) if self._offline else self._today(name)
+            self._snapshots.difference_update([name] if found else [])
             if found and _outline(found) != _outline(before):
                 self._answers[name] = self._with_linked(name, found)
                 changed = True
         return changed
+
+    def may_renew(self) -> bool:
+        """Whether ``renew`` may find something new of a project that is known from the catalogue."""
+        return not self._offline or any(self._from_cache(name) for name in sorted(self._snapshots))
 
     def begin(self) -> None:
         """Use old pages of indexes until ``renew``, while they are asked for again."""
@@ -299,19 +305,20 @@ class Sources:
         self._snapshots.discard(name)
         return found
 
-    def _from_cache(self, name: str, bundled: Sequence[Release]) -> Sequence[Release]:
+    def _from_cache(self, name: str) -> Sequence[Release]:
         """The releases of the page in the cache, if it has a later one than the catalogue; else none."""
-        if name in self._tried:
-            return ()
-        self._tried.add(name)
+        if name not in self._cached:
+            self._cached[name] = self._later_page(name)
+        return self._cached[name]
+
+    def _later_page(self, name: str) -> Sequence[Release]:
+        bundled = self._answers.get(name, ())
         try:
             found = self._ask(name, self._indexes.main)
         except (NetworkError, UnknownPackage, InputError):  # the page is not in the cache, or there is no index
             return ()
-        if not bundled or max(map(_version, found)) <= max(map(_version, bundled)):
-            return ()
-        self._snapshots.discard(name)
-        return found
+        is_later = bundled and max(map(_version, found)) > max(map(_version, bundled))
+        return found if is_later else ()
 
     def _note_age(self, name: str, text: str) -> None:
         self._notes.append(f"{text} as of {self._catalogue.date_of(name)}")

@@ -60,7 +60,7 @@ def settle_build(runs: Runs, machine: BuildMachine, arguments: argparse.Namespac
     if isinstance(found, Refusal):
         for note in runs.source_notes():
             runs.console.say("note", note)
-        print_refusal(found, arguments.argv, runs.console)
+        runs.console.later(lambda shown: print_refusal(found, arguments.argv, shown))
         return None
     if arguments.verbose:
         print_frontier(found.frontier, runs.console)

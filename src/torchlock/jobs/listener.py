@@ -12,12 +12,15 @@ class Listener(Protocol):
     """Takes what a job says while it works.
 
     ``say`` takes one message; its kind is error, warning, note or hint. ``line`` takes one line of a longer
-    message. ``progress`` takes the current step, and ``clear`` says that it is over.
+    message. ``later`` takes what is long to work out, and calls it if it is to be shown. ``progress`` takes the
+    current step, and ``clear`` says that it is over.
     """
 
     def say(self, kind: str, text: str) -> None: ...
 
     def line(self, text: str = "") -> None: ...
+
+    def later(self, speak: Callable[[Listener], None]) -> None: ...
 
     def progress(self, text: str) -> None: ...
 
@@ -46,6 +49,10 @@ class Recorder:
     def line(self, text: str = "") -> None:
         """Keep a line of a longer message."""
         self.say("line", text)
+
+    def later(self, speak: Callable[[Listener], None]) -> None:
+        """Let it speak at once."""
+        speak(self)
 
     def progress(self, text: str) -> None:
         """Pass a step on."""

@@ -98,7 +98,7 @@ def _say_conflict(
 
     for note in sources.notes:
         console.say("note", note)
-    print_conflict(result, console)
+    console.later(lambda shown: print_conflict(result, shown))
     runs.advise()
     if runs.target.accelerator == "pypi" and machine.gpus:
         console.say("hint", "--accelerator auto chooses among the builds of the PyTorch index for this GPU")

@@ -64,14 +64,16 @@ def _attempt(
         source.begin()
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
-        if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution))):
+        if not source.renew(chain(options.upgraded, _asked_again(universe, units, solution, source))):
             return Attempt(universe, units, notes, solution)
 
 
-def _asked_again(universe: Universe, units: Sequence[UserRequirement], solution: Solution | None) -> Iterator[str]:
+def _asked_again(
+    universe: Universe, units: Sequence[UserRequirement], solution: Solution | None, source: ReleaseSource
+) -> Iterator[str]:
     """The projects for which newer data from the index could change the result."""
     yield from universe.outdated
-    if solution is None and not _holds_back(universe):
+    if solution is None and not _holds_back(universe) and source.may_renew():
         yield from _in_the_way(universe, units)
 
 

@@ -207,6 +207,9 @@ class _Bundled:
     def expect(self, names: Iterable[str]) -> None:
         pass
 
+    def may_renew(self) -> bool:
+        return False
+
     def renew(self, names: Iterable[str]) -> bool:
         return False
 

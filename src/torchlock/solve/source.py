@@ -38,6 +38,9 @@ class ReleaseSource(Protocol):
     def expect(self, names: Iterable[str]) -> None:
         """Prepare the releases of these projects, which will be asked for soon."""
 
+    def may_renew(self) -> bool:
+        """Whether ``renew`` may change anything, so that its names are worth working out."""
+
     def renew(self, names: Iterable[str]) -> bool:
         """Ask the index for those of these projects that are known from a snapshot; whether that changed anything.
 
@@ -68,6 +71,9 @@ class DelegatingSource:
 
     def expect(self, names: Iterable[str]) -> None:
         self.source.expect(names)
+
+    def may_renew(self) -> bool:
+        return self.source.may_renew()
 
     def renew(self, names: Iterable[str]) -> bool:
         return self.source.renew(names)
