@@ -186,6 +186,16 @@ def never_in(dotted: str) -> tuple[str, str, str]:
     return project, release_of(table["releases"][0]), release_of(table["releases"][-1])
 
 
+def span_of(project: str) -> tuple[str, str]:
+    """The first and the last release of a project that its table knows; "" without a table.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    releases = _table(project).get("releases", ())
+    return (release_of(releases[0]), release_of(releases[-1])) if releases else ("", "")
+
+
 def _hand() -> list[tuple[str, str]]:
     """The projects of which only single names are known, with these."""
     return [(row[0], name) for name, row in _rows()["changed"].items() if not _table(row[0])]
