@@ -1,4 +1,4 @@
-"""What installers, builds and docker print in public threads: cause and cure, collected before the tool saw them."""
+"""What installers, builds and docker print in public threads: the cause and the cure, judged before the first run."""
 
 from __future__ import annotations
 
