@@ -98,8 +98,6 @@ def _starts(says: str, message: str) -> bool:
         "TypeError: Step._run() takes 2 positional arguments but 3 were given",
         'File "/e/site-packages/transformers/a.py", line 1, in a\n    b()\nFile "/w/m.py", line 2, in b\n    c()\n'
         "TypeError: GenerationMixin.run() takes 2 positional arguments but 3 were given",
-        'File "/w/m.py", line 2, in b\n    from utils.parts import X\n'
-        "ImportError: cannot import name 'X' from 'utils.parts' (/e/site-packages/utils/parts.py)",
         'File "/w/m.py", line 2, in b\n    from einops.parts import X\n'
         "ImportError: cannot import name 'X' from 'einops.parts' (/w/einops/parts.py)",
         "AttributeError: 'SynthesizerTrn' object has no attribute 'foo'",

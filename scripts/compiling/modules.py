@@ -23,20 +23,22 @@ _RELEASE = re.compile(r"\d+(\.\d+){1,2}")
 def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
     """``projects``: module → project; ``changed``: name → ``[project, since, until, instead, sources]``;
     ``mistaken``: rows ``[module, names, wanted, wrong, text, sources]``; ``shared``: module →
-    ``[projects, sources]``; ``built``: module → ``[text, fix, command, sources]``.
+    ``[projects, sources]``; ``built``: module → ``[text, fix, command, sources]``; ``hosts``: rows
+    ``[program, modules, classes, folder, update, sources]``.
 
     Raises:
         TableError: the file is not of the form.
     """
     try:
         table = read_toml(path)
-        refuse_unknown(table, {"modules", "changed", "mistaken", "shared", "built"})
+        refuse_unknown(table, {"modules", "changed", "mistaken", "shared", "built", "host"})
         found: dict[str, Any] = {
             "projects": _projects(table["modules"]),
             "changed": {},
             "mistaken": [],
             "shared": {},
             "built": {},
+            "hosts": [_host(row, sources) for row in tables_of(table, "host")],
         }
         for row in tables_of(table, "changed"):
             refuse_unknown(row, {"project", "since", "until", "kind", "sources", "names", "instead"})
@@ -64,6 +66,13 @@ def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
         error.file = error.file or path.name
         raise
     return found
+
+
+def _host(row: dict[str, Any], sources: dict[str, Any]) -> list[Any]:
+    refuse_unknown(row, {"program", "modules", "classes", "folder", "update", "kind", "sources"})
+    lists = [row[key] for key in ("modules", "classes")]
+    texts = [text_of(row, key) for key in ("program", "folder", "update")]
+    return [texts[0], *lists, *texts[1:], _sources(row, sources)]
 
 
 def _projects(table: dict[str, Any]) -> dict[str, str]:

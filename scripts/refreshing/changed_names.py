@@ -31,7 +31,9 @@ _PLAIN = frozenset({"staticmethod", "classmethod", "abstractmethod", "no_grad", 
 }
 _DEEPEST = 3
 # The deepest level of a project with very many modules, and of one inside of a namespace.
-_DEEPEST_OF = {"transformers": 2, "pyannote": 4}
+_DEEPEST_OF = {"pyannote": 4} | dict.fromkeys(
+    ("datasets", "lhotse", "numba", "scipy", "timm", "transformers", "trl"), 2
+)
 _DEEPEST_STAR = 8
 # Modules of diffusers with placeholders for what a missing package would bring.
 _PLACEHOLDERS = re.compile(r"dummy_\w+_objects")
@@ -83,13 +85,19 @@ def read_release(folder: Path) -> Release:
         main |= {f"{dotted}.{name}" for name in mine if "." not in dotted}
         if not lazy and _hides(dotted, trees, files):
             hidden.add(dotted)
-        is_main = (folder / dotted.partition(".")[0] / "__init__.py").is_file()
+        top = dotted.partition(".")[0]
+        is_main = (folder / top / "__init__.py").is_file() or (folder / f"{top}.py").is_file()
         _read_classes(tree, _text(files[dotted]), classes if is_main else of_namespaces)
         _read_arguments(tree, arguments)
     classes = {**of_namespaces, **classes}
     members = {name: _all_members(name, classes) for name in classes if not name.startswith("_")}
     merged = {name: rows[0] if len(set(rows)) == 1 else None for name, rows in arguments.items()}
     return Release(names, main, hidden, members, merged)
+
+
+def _single(folder: Path) -> Iterator[Path]:
+    """The modules that are a file beside the packages, such as typing_extensions.py."""
+    yield from (path for path in sorted(folder.glob("*.py")) if path.stem not in _SKIPPED)
 
 
 def _packages(folder: Path) -> Iterator[Path]:
@@ -101,6 +109,7 @@ def _packages(folder: Path) -> Iterator[Path]:
 
 def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
     """The modules that are read: not those of the deepest folders."""
+    yield from ((path.stem, path) for path in _single(folder))
     for package in _packages(folder):
         for path in package.rglob("*.py"):
             parts = path.relative_to(folder).with_suffix("").parts
@@ -112,6 +121,7 @@ def _modules(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _module_names(folder: Path) -> Iterator[str]:
     """All modules, also those that are not read, and compiled ones."""
+    yield from (path.stem for path in _single(folder))
     for package in _packages(folder):
         for path in package.rglob("*"):
             parts = (*path.relative_to(folder).parent.parts, path.name.partition(".")[0])

@@ -25,6 +25,8 @@ _NOTED = re.compile(r"Failed to (?:load FFmpeg ?\d? extension|initialize (?:ffmp
 _WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: ")
 # What another process printed, in the lines of a logger: its traceback is real.
 _RELAYED = re.compile(r"Traceback \(most recent call last\)|File \"[^\"]{1,300}\", line \d")
+# A program says this of a plugin that does not work, whatever the level of the record is.
+_LOST_PLUGIN = re.compile(r"Cannot import \S.{0,300} module for custom nodes: ")
 _OUTPUT = re.compile(
     r"^[\s\]|:>)-]{0,9}(?:[\w.]{1,80} ?[|\]:>-] ?){0,4}(?:\w{0,60}(?:Error|Exception)|ERROR|error): "
 )
@@ -134,7 +136,8 @@ def _of_logger(lines: Sequence[tuple[int, str]]) -> Iterator[int]:
     for index, level in records:
         number, line = lines[index]
         is_output = is_relay or (level == "INFO" and _is_output(line))
-        if not is_output and (level == "DEBUG" or LACK.search(line)):
+        is_plugin = _LOST_PLUGIN.search(line) is not None
+        if not is_output and not is_plugin and (level == "DEBUG" or LACK.search(line)):
             yield number
         is_told = level == "DEBUG" or _EXPECTED.search(line)
         goes_on = index < last or _NOTED.search(line)

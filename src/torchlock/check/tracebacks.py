@@ -28,7 +28,7 @@ def _errors(module: str, start: str = "") -> tuple[re.Pattern[str], ...]:
     dotted = rf"(?P<module>(?:{module})(?!\w)(?:\.\w{{1,80}}){{0,9}})"
     return (
         re.compile(
-            rf"(?P<partly>partially initialized )?(?:module {_Q}{start}){dotted}{_Q}"
+            rf"(?P<partly>partially initialized )?(?:[Mm]odule {_Q}{start}){dotted}{_Q}"
             rf"(?: from {_Q}(?P<file>[^'\"]{{1,300}}){_Q})? has no attribute {_Q}(?P<name>\w{{1,100}})"
         ),
         re.compile(
@@ -45,7 +45,7 @@ _OF_OTHERS = _errors(rf"(?!(?:{_MODULE}|numpy)(?!\w))[A-Za-z]\w{{0,60}}")
 _NAMELESS = re.compile(r"cannot import name ['\"]?(?P<name>\w{1,100})['\"]?\s{0,9}$")
 _FROM = re.compile(r"from (?P<module>[A-Za-z_][\w.]{0,200}) import ")
 _RENAMING = re.compile(r"consider renaming '([^']{1,300})'")
-_NO_PACKAGE = re.compile(rf"'({_MODULE})' is not a package")
+_NO_PACKAGE = re.compile(r"'([A-Za-z_]\w{0,80})' is not a package")
 _FRAMES = (
     re.compile(r'File "(?P<path>[^"\n]{1,400})", line (?P<line>\d{1,7})'),
     re.compile(r"(?P<path>(?:Cell|Input) In ?\[\d{1,5}\])(?:, line (?P<line>\d{1,7}))?"),
@@ -118,8 +118,11 @@ def missing_names(text: str, *, of_others: bool = False) -> list[MissingName]:
 def _missing_names(text: str, *, of_others: bool) -> tuple[MissingName, ...]:
     patterns = _OF_OTHERS if of_others else _OF_STACK
     found: dict[str, MissingName] = {}
+    before = ""
     for number, line, frames in _lines_with_frames(text):
-        missing = _missing(line, number, patterns) or _by_code(line, number, patterns, frames)
+        code = frames[-1].code if frames else before.strip()
+        missing = _missing(line, number, patterns) or _by_code(line, number, patterns, code)
+        before = line
         if missing is not None and len(found) < _MOST:
             first = found.setdefault(missing.name, missing)
             if first.caller is None:
@@ -193,22 +196,21 @@ def _missing(line: str, number: int, patterns: tuple[re.Pattern[str], ...]) -> M
     return None
 
 
-def _by_code(
-    line: str, number: int, patterns: tuple[re.Pattern[str], ...], frames: list[Frame]
-) -> MissingName | None:
-    """A name whose module only the line of code shows."""
-    match = _NAMELESS.search(line) if "cannot import name" in line and frames else None
-    code = _FROM.match(frames[-1].code) if match is not None else None
-    if match is None or code is None:
+def _by_code(line: str, number: int, patterns: tuple[re.Pattern[str], ...], code: str) -> MissingName | None:
+    """A name whose module only the line of code shows: that of the last frame, else the line before."""
+    match = _NAMELESS.search(line) if "cannot import name" in line else None
+    source = _FROM.match(code) if match is not None else None
+    if match is None or source is None:
         return None
-    found = _missing(f"cannot import name '{match['name']}' from '{code['module']}'", number, patterns)
+    found = _missing(f"cannot import name '{match['name']}' from '{source['module']}'", number, patterns)
     return None if found is None else found._replace(text=line.strip())
 
 
 def _asker(frames: list[Frame], package: str) -> str:
     """The file of the package itself in which the last line is, from the folder of packages; else ""."""
     last = next((each.path for each in reversed(frames) if not _IMPORTING.search(each.path)), "")
-    inside = re.search(rf"[/\\](?:site|dist)-packages[/\\]({package}[/\\].{{1,300}})$", last)
+    egg = r"(?:[\w.+-]{1,80}\.egg[/\\])?"
+    inside = re.search(rf"[/\\](?:site|dist)-packages[/\\]{egg}({package}[/\\].{{1,300}})$", last)
     return inside[1].replace("\\", "/") if inside else ""
 
 

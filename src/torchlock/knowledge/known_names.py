@@ -12,5 +12,9 @@ _LIKE = 0.8
 
 def package_meant(name: str) -> str:
     """``; did you mean torchaudio?`` for the name of a package that no index has; "" if no known one is near."""
-    dependents = (path.name.removesuffix(".json") for path in (tables.ROOT / "dependents").glob("*.json"))
-    return meant(name, (*Catalogue().names(), *dependents), _LIKE)
+    return meant(name, (*Catalogue().names(), *dependents()), _LIKE)
+
+
+def dependents() -> list[str]:
+    """The packages that use the stack and whose requirements are known, by their names."""
+    return [path.name.removesuffix(".json") for path in (tables.ROOT / "dependents").glob("*.json")]

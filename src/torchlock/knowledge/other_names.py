@@ -71,6 +71,29 @@ class Built(NamedTuple):
     sources: tuple[str, ...]
 
 
+class Host(NamedTuple):
+    """A program that loads plugins from one folder, with its modules and classes."""
+
+    program: str
+    modules: tuple[str, ...]
+    classes: tuple[str, ...]
+    folder: str
+    update: str
+    sources: tuple[str, ...]
+
+
+def hosts() -> list[Host]:
+    """The programs whose plugins use their modules.
+
+    Raises:
+        DataError: the bundled table is damaged.
+    """
+    return [
+        Host(program, tuple(modules), tuple(classes), folder, update, tuple(sources))
+        for program, modules, classes, folder, update, sources in _rows()["hosts"]
+    ]
+
+
 def project_of(module: str) -> str:
     """The project that has a module; "" if it is unknown. The longest part of the name decides.
 
@@ -161,6 +184,16 @@ def never_in(dotted: str) -> tuple[str, str, str]:
     if is_known or module in table["hidden"]:
         return "", "", ""
     return project, release_of(table["releases"][0]), release_of(table["releases"][-1])
+
+
+def span_of(project: str) -> tuple[str, str]:
+    """The first and the last release of a project that its table knows; "" without a table.
+
+    Raises:
+        DataError: a bundled table is damaged.
+    """
+    releases = _table(project).get("releases", ())
+    return (release_of(releases[0]), release_of(releases[-1])) if releases else ("", "")
 
 
 def _hand() -> list[tuple[str, str]]:

@@ -17,7 +17,14 @@ from torchlock.check.log_alone import has_stack
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller, missing_names
 from torchlock.finding import Command, Remedy, Strength
-from torchlock.knowledge.other_names import lack_of, lacks_of_argument, lacks_of_member, never_in, project_of
+from torchlock.knowledge.other_names import (
+    lack_of,
+    lacks_of_argument,
+    lacks_of_member,
+    never_in,
+    project_of,
+    sharing,
+)
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import STACK
 
@@ -221,7 +228,7 @@ def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         said = f"Python found a folder {module} without code, instead of the package {module}"
         look = (
             f"Start Python in another folder, or remove the folder {module} that is empty or is another checkout."
-            f" If it is in site-packages, install {project} again with --force-reinstall."
+            f" If it is in site-packages, {_again(module, project)}."
         )
     elif missing.partly:
         said = f"a file of the user, {missing.file or f'{module}.py'}, is imported instead of the package {module}"
@@ -231,3 +238,13 @@ def hidden(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
     yield context.finding(
         "TL606", "warning", said, expected_error=first.text, remedy=Remedy(look), strength=Strength.RAN
     )
+
+
+def _again(module: str, project: str) -> str:
+    """How a package gets its files back; where several projects have the module, one may have removed them."""
+    several, _ = sharing(module)
+    if several and "opencv-python" not in several:
+        return (
+            f"uninstall {' and '.join(several)}, which both have it, and install the one that the program requires"
+        )
+    return f"install {project} again with --force-reinstall"

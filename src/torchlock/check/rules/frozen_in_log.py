@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # The loader of PyInstaller in a traceback, and what it says if a program ends.
 _FROZEN = re.compile(r"pyimod\d\d_importers|[/\\]_MEI\w{4,20}[/\\]|Failed to execute script '")
 _NO_MODULE = re.compile(r"No module named ['\"]?(?P<module>[A-Za-z_][\w.]{0,100})")
+_NO_NAME = re.compile(
+    r"module ['\"](?P<module>[A-Za-z_][\w.]{0,100})['\"] has no attribute ['\"](?P<name>\w{1,80})"
+)
 _NO_FILE = re.compile(
     r"No such file or directory: '(?P<file>(?![^'\n]{1,300}-packages)[^'\n]{1,200}[/\\]"
     r"(?:_MEI\w{4,20}|_internal)[/\\]{1,2}(?P<package>\w{1,60})[/\\][^'\n]{1,200})'"
@@ -40,6 +43,10 @@ def frozen(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         name, top = module["module"].rstrip("."), module["module"].partition(".")[0]
         how = f"--collect-all {top}" if "." in name else f"--hidden-import {name}"
         yield _finding(context, "TL609", f"the module {name}", how, first.text)
+    elif (name_lost := _NO_NAME.search(first.text)) is not None and _FROZEN.search(log.text):
+        top = name_lost["module"].partition(".")[0]
+        what = f"{name_lost['name']} of {name_lost['module']}, or with another {top}"
+        yield _finding(context, "TL609", what, f"--collect-submodules {top}", first.text)
     elif file is not None:
         name = re.split(r"[/\\]+", file["file"])[-1]
         how = f"--collect-data {file['package']}"

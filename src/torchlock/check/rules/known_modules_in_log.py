@@ -16,6 +16,7 @@ from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller, missing_names
 from torchlock.finding import Command, Remedy, Strength
 from torchlock.knowledge.compatibility import newest_beside
+from torchlock.knowledge.known_names import dependents
 from torchlock.knowledge.other_names import built, known_projects, mistaken, project_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY, STACK
@@ -88,7 +89,8 @@ def left_behind(context: CheckContext, log: Log, found: Sequence[Finding]) -> It
         yield finding
         return
     names = {normalise(user), normalise(re.split(r"[\[<>=!~ ]", needed)[0])}
-    if not names <= known_projects() | set(STACK) or names & FAMILY:
+    known = known_projects() | set(STACK)
+    if not (names <= known or normalise(user) in dependents()) or names & FAMILY:
         return
     yield context.finding(
         "TL609",

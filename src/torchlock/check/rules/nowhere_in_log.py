@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.log_alone import has_stack
 from torchlock.check.log_releases import releases_in
+from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.mixed_files_in_log import is_private
 from torchlock.check.rules.names_in_log import REMOVED, named_caller
 from torchlock.check.tracebacks import missing_names
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _MEANT = re.compile(r"Did you mean: ['\"](?P<name>\w{1,80})['\"]")
+_TOP = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\.]")
 _FRAME = re.compile(r'File "(?P<path>[^"\n]{1,400}\.py)", line \d')
 
 
@@ -82,6 +84,35 @@ def of_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iter
         expected_error=missing.text,
         sources=("python-import-system", *known.sources),
         remedy=Remedy(f"Write import {missing.name} before that line."),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL701", "TL702", "TL704", "TL705", "TL708", on="unexplained")
+def of_no_table(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name that the stack in the log does not have, and that no table has: which release has it is not known."""
+    first = log.first
+    missing = next((each for each in missing_names(log.text) if first and each.line == first.line), None)
+    if first is None or first.weight == ECHO or missing is None or has_stack(context):
+        return
+    is_users = bool(missing.file) and "-packages" not in missing.file
+    if history(missing.name) is not None or missing.asker or missing.partly or is_users or is_private(missing):
+        return
+    top = _TOP.search(missing.caller.path) if missing.caller is not None else None
+    code = top[1] if top is not None and top[1] != missing.package else "the code"
+    told = releases_in(log).get(missing.package, ("", ""))[0]
+    by = "TL701" if missing.by_import else "TL702"
+    yield context.finding(
+        by if missing.package == "torchaudio" else REMOVED.get(missing.package, "TL708"),
+        "warning",
+        f"{named_caller(context, missing)} uses {missing.name}, which the {missing.package}"
+        f"{f' {told}' if told else ''} in the log does not have: it was written for another release",
+        because="the log shows it; which releases have this name is not known",
+        expected_error=missing.text,
+        remedy=Remedy(
+            f"Look which {missing.package} {code} requires (its requirements, python -m pip check), and install "
+            f"that one with the releases that belong to it; or a release of {code} for this {missing.package}."
+        ),
         strength=Strength.RAN,
     )
 

@@ -11,13 +11,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.check.log_alone import has_stack
-from torchlock.check.rules.changed_names_in_log import first_missing
+from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.changed_names_in_log import command_for, first_missing
 from torchlock.check.rules.meanings_in_log import meant
 from torchlock.check.rules.names_in_log import who_calls
 from torchlock.check.tracebacks import last_caller
 from torchlock.finding import Remedy, Strength
-from torchlock.knowledge.other_names import lack_of, mistaken, module_of_class, project_of
+from torchlock.knowledge.other_names import lack_of, mistaken, module_of_class, project_of, span_of
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import STACK
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _CALL = re.compile(
     r"\b(?P<owner>[A-Z]\w{1,80})\.(?P<function>_?[A-Za-z]\w{1,80})\(\) "
     r"(?:takes (?:from )?\d{1,2} |missing \d{1,2} required |got an unexpected keyword argument )"
 )
+_NO_PART = re.compile(r"No module named ['\"](?P<module>[A-Za-z_]\w{0,60}(?:\.\w{1,60}){1,9})['\"]")
 _TOP = re.compile(r"[/\\](?:site|dist)-packages[/\\](\w{1,80})[/\\.]")
 
 # A package with its release, as lists of pip and programs show it.
@@ -57,12 +60,104 @@ def other_name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     yield _finding(context, "TL710", missing.caller, project, what, first.text)
 
 
+@rule("TL710", on="unexplained")
+def lost_attribute(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """An attribute that a module of a known project does not have; another file may have its name."""
+    first = log.first
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
+    if first is None or missing is None or missing.by_import or missing.partly or missing.asker:
+        return
+    project = project_of(missing.name)
+    if missing.caller is not None and not missing.caller.is_installed:
+        return  # What a user writes may be a slip.
+    is_told = lack_of(missing.name) is not None or mistaken(missing.name) is not None or missing.file
+    if not project or is_told or has_stack(context) or _is_explained(context, log, found):
+        return
+    module = missing.name.partition(".")[0]
+    yield context.finding(
+        "TL710",
+        "warning",
+        f"{who_calls(context, missing.caller, '')} uses {missing.name}, which the module {module} in the log does "
+        f"not have: the code was written for another release of {_named(log, project)}, or Python found another "
+        f"file as {module}",
+        because="the log shows it; which releases have this name is not known",
+        expected_error=first.text,
+        remedy=Remedy(
+            f'Run python -c "import {module}; print({module}.__file__)" in the folder of the program. If that is '
+            f"not the file of {project}, rename it. Otherwise compare python -m pip show {project} with the "
+            "release in the requirements of the code, and install that one; or change that line."
+        ),
+        sources=(),
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL710", on="unexplained")
+def earlier(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A name that all known releases of a project have, and that its installed file lacks: an earlier release."""
+    first = log.first
+    missing = first_missing(log, first) if first is not None and "TL710" in first.rules else None
+    if first is None or missing is None or missing.partly or missing.asker or not missing.by_import:
+        return
+    lack, (oldest, newest) = lack_of(missing.name), span_of(project_of(missing.name))
+    is_told = lack is None or lack.added or lack.removed or not oldest
+    if lack is None or is_told or has_stack(context) or "-packages" not in missing.file or not _is_of(missing):
+        return
+    project = lack.project
+    yield context.finding(
+        "TL710",
+        "warning",
+        f"{who_calls(context, missing.caller, '')} imports {missing.name}, which all known releases of {project} "
+        f"have, from {oldest} to {newest}: that in the log is older than {oldest}, or its files are not whole",
+        because="the tables of its releases show it; the files of the log's environment were not read",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Install {project}>={oldest} in the environment of the log; if it is that one already, install it "
+            "again with --force-reinstall --no-deps.",
+            commands=command_for(context, project, f">={oldest}"),
+        ),
+        sources=lack.sources,
+        strength=Strength.RAN,
+    )
+
+
+@rule("TL710", on="unexplained")
+def lost_module(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """A part of a known project that Python did not find, though it found the package; no table has its parts."""
+    first = log.first
+    match = _NO_PART.search(first.text) if first is not None and first.weight != ECHO else None
+    project = project_of(match["module"]) if match is not None else ""
+    if first is None or match is None or not project or project in STACK or has_stack(context):
+        return
+    caller, module = last_caller(log.text, first.line, match["module"]), match["module"].partition(".")[0]
+    if (caller is not None and not caller.is_installed) or span_of(project)[0] or project_of(module) != project:
+        return  # What a user writes may be a slip.
+    if lack_of(match["module"]) is not None or _is_explained(context, log, found):
+        return
+    yield context.finding(
+        "TL710",
+        "warning",
+        f"{who_calls(context, caller, '')} imports {match['module']}; Python found the package {module}, and not "
+        f"this part of it: {project} is of another release than the code was written for, or not whole",
+        because="the log shows it; which releases have this part is not known",
+        expected_error=first.text,
+        remedy=Remedy(
+            f"Run python -m pip check: does a package require another {project}? Install that one. Otherwise "
+            f"install {project} again with --force-reinstall --no-deps, in the release that is installed."
+        ),
+        sources=(),
+        strength=Strength.RAN,
+    )
+
+
 def _is_between_packages(missing: MissingName) -> bool:
     """Whether an installed file lacks a name: by the error, or because another installed package asks."""
     if missing.partly or missing.asker or "No module named" in missing.text:
         return False
     if missing.file or missing.caller is None:
-        return missing.by_import and "-packages" in missing.file
+        return missing.by_import and (
+            "-packages" in missing.file or (not missing.file and bool(project_of(missing.name)))
+        )
     return missing.caller.is_installed
 
 
@@ -80,7 +175,7 @@ def _unlisted(missing: MissingName) -> str:
     top = _TOP.search(missing.caller.path) if missing.caller is not None else None
     is_found = "-packages" in missing.file or (not missing.by_import and missing.name.count(".") > 1)
     is_of_python = missing.package in sys.stdlib_module_names
-    is_other = top is not None and top[1] != missing.package
+    is_other = missing.caller is None or (top is not None and top[1] != missing.package)
     return normalise(missing.package) if is_other and is_found and not is_of_python else ""
 
 

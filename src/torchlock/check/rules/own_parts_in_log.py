@@ -21,6 +21,7 @@ from torchlock.knowledge.names import history, is_loaded, is_module
 from torchlock.knowledge.other_names import project_of
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.stack import FAMILY, STACK
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,8 +47,10 @@ def own_part(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         return
     package = missing.package
     project = package if package in STACK else project_of(package)
-    if not project:
+    is_compiled = missing.name.rpartition(".")[2].startswith("_")  # Nobody else has such a part.
+    if not project and not is_compiled:
         return
+    project = project or normalise(package)
     line = f"python -m pip install --force-reinstall --no-deps --no-cache-dir {project}"
     yield context.finding(
         "TL601",
@@ -58,7 +61,7 @@ def own_part(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         remedy=Remedy(
             f"Install {project} again with the Python that runs the code, in the release that the other packages "
             "need.",
-            commands=() if package in FAMILY else (Command("pip", line),),
+            commands=() if package in FAMILY or not project_of(package) else (Command("pip", line),),
         ),
         strength=Strength.RAN,
         lacks=(missing.name,),

@@ -94,9 +94,9 @@ def _listed(log: Log, projects: Sequence[str]) -> dict[str, str]:
 
 def _remedy(projects: Sequence[str], module: str) -> Remedy:
     one = project_of(module)
+    headless = f", or {one}-headless on a machine without a desktop" if f"{one}-headless" in projects else ""
     return Remedy(
-        f"Uninstall all of these projects, and install the one that you need: {one}, or {one}-headless "
-        "on a machine without a desktop.",
+        f"Uninstall all of these projects, and install the one that you need: {one}{headless}.",
         commands=(
             Command("pip", f"python -m pip uninstall -y {' '.join(projects)} && python -m pip install {one}"),
         ),
