@@ -21,7 +21,8 @@ _RELEASE = re.compile(r"\d+(\.\d+){1,2}")
 
 
 def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
-    """``projects``: module → project; ``changed``: name → ``[project, since, until, instead, sources]``;
+    """``projects``: module → project; ``changed``: name →
+    ``[project, since, until, instead, gap, sources]``;
     ``mistaken``: rows ``[module, names, wanted, wrong, text, sources]``; ``shared``: module →
     ``[projects, sources]``; ``built``: module → ``[text, fix, command, sources]``; ``hosts``: rows
     ``[program, modules, classes, folder, update, sources]``.
@@ -41,12 +42,13 @@ def read_modules(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
             "hosts": [_host(row, sources) for row in tables_of(table, "host")],
         }
         for row in tables_of(table, "changed"):
-            refuse_unknown(row, {"project", "since", "until", "kind", "sources", "names", "instead"})
+            refuse_unknown(row, {"project", "since", "until", "gap", "kind", "sources", "names", "instead"})
             facts = [
                 text_of(row, "project"),
                 _release(row, "since"),
                 _release(row, "until"),
                 row.get("instead", ""),
+                _gap(row),
             ]
             for name in texts_of(row, "names"):
                 _once(found["changed"], name, [*facts, _sources(row, sources)])
@@ -97,6 +99,14 @@ def _release(row: dict[str, Any], key: str) -> str:
     if not _RELEASE.fullmatch(text_of(row, key)):
         raise TableError("must be a release like 2.4", key)
     return text_of(row, key)
+
+
+def _gap(row: dict[str, Any]) -> list[str]:
+    """The first release between others that lacks it, and the first one after that with it; empty if none does."""
+    found = texts_of(row, "gap") if "gap" in row else []
+    if found and (len(found) != 2 or not all(map(_RELEASE.fullmatch, found))):
+        raise TableError("must be two releases like 2.4", "gap")
+    return found
 
 
 def _sources(row: dict[str, Any], sources: dict[str, Any]) -> list[str]:

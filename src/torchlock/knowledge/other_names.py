@@ -31,7 +31,8 @@ class Lack(NamedTuple):
     """What some releases of a project lack: the first release with it, if earlier ones lack it, and without it.
 
     ``instead`` completes "use …". With neither release, all known ones have it. ``part`` is the module that is
-    gone, of which the name was a part; "" if the name itself is known.
+    gone, of which the name was a part; "" if the name itself is known. ``gap``: a release between those that have it
+    lacks it, too: the first such release, and the first one with it again.
     """
 
     project: str
@@ -41,16 +42,19 @@ class Lack(NamedTuple):
     instead: str = ""
     sources: tuple[str, ...] = _SOURCES
     part: str = ""
+    gap: tuple[str, ...] = ()
 
     @property
     def specifier(self) -> str:
-        """The releases that have it, as a specifier."""
-        return ",".join(filter(None, (self.added and f">={self.added}", self.removed and f"<{self.removed}")))
+        """The releases that have it, as a specifier; with a gap, those before it."""
+        end = self.gap[0] if self.gap else self.removed
+        return ",".join(filter(None, (self.added and f">={self.added}", end and f"<{end}")))
 
     def is_there(self, version: Version) -> bool:
         """Whether a release has it."""
         is_late = not self.added or version >= Version(self.added)
-        return is_late and not (self.removed and version >= Version(self.removed))
+        is_in_gap = bool(self.gap) and Version(self.gap[0]) <= version < Version(self.gap[1])
+        return is_late and not is_in_gap and not (self.removed and version >= Version(self.removed))
 
 
 class Mistaken(NamedTuple):
@@ -125,8 +129,7 @@ def lack_of(dotted: str) -> Lack | None:
     rows: dict[str, Any] = _rows()["changed"]
     name = next((part for end in range(len(parts), 1, -1) if (part := ".".join(parts[:end])) in rows), "")
     if name:
-        project, since, until, instead, sources = rows[name]
-        return Lack(project, dotted, since, until, instead, tuple(sources))
+        return _by_hand(dotted, rows[name])
     table = _table(project)
     if not table:
         return None
@@ -162,11 +165,12 @@ def lacks_by_hand() -> list[Lack]:
     Raises:
         DataError: the bundled table is damaged.
     """
-    rows = _rows()["changed"].items()
-    return [
-        Lack(project, name, since, until, instead, tuple(sources))
-        for name, (project, since, until, instead, sources) in rows
-    ]
+    return [_by_hand(name, row) for name, row in _rows()["changed"].items()]
+
+
+def _by_hand(name: str, row: Sequence[Any]) -> Lack:
+    project, since, until, instead, gap, sources = row
+    return Lack(project, name, since, until, instead, tuple(sources), gap=tuple(gap))
 
 
 def never_in(dotted: str) -> tuple[str, str, str]:

@@ -56,13 +56,22 @@ def name(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[
     if first is None or missing is None or missing.partly or missing.asker or missing.file == _NO_CODE:
         return
     lack = lack_of(missing.name)
-    if lack is None or not _holds(context, lack) or lack.part == missing.name.rpartition(".")[0]:
-        return  # Python found that module.
+    if lack is None or not _holds(context, lack) or _has_gone_with_module(lack, missing):
+        return
     if not lack.added and not lack.removed:
         if not missing.by_import:
             yield _other_module(context, missing, lack)
         return
     yield _finding(context, "TL710", lack, missing.caller, first.text, f"uses {missing.name}")
+
+
+def _has_gone_with_module(lack: Lack, missing: MissingName) -> bool:
+    """Whether all that is known is the end of the module of a name, and Python found that module."""
+    module = missing.name.rpartition(".")[0]
+    if lack.part == module:
+        return True
+    above = lack_of(module) if missing.file and lack.removed and not lack.gap else None
+    return above is not None and above.removed == lack.removed
 
 
 @rule("TL710", on="unexplained")
@@ -168,6 +177,9 @@ def _finding(
 def _when(lack: Lack) -> str:
     if lack.part and lack.removed:
         return f"a part of {lack.part}, which {lack.project} {lack.removed} removed"
+    if lack.gap:
+        later = f", and {lack.removed} removed for good" if lack.removed else ""
+        return f"which {lack.project} {lack.gap[0]} removed, {lack.gap[1]} has again{later}"
     if lack.added and lack.removed:
         return f"which {lack.project} {lack.added} added and {lack.removed} removed"
     return (
