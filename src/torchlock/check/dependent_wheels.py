@@ -10,6 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock.inspect.tree_platform import platform_of_tag
 from torchlock.knowledge.declared import final_tags
+from torchlock.knowledge.other_names import project_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,13 @@ def where_to_look(name: str, specifier: str = "") -> str:
     ``specifier`` is what was asked for; one that is not valid does not count.
     """
     asked = specifier if _is_valid(specifier) else ""
+    module = name.replace("-", "_")
+    project = project_of(module) or project_of(module.upper())
+    if project not in ("", name):
+        return (
+            f"Install {project} (python -m pip install {project}): it is the project that has the module {module}. "
+            "If another project is meant, check its name."
+        )
     if known := places_in_words(name, asked):
         instead = f", or {_ON_CPU[name]}, which computes on the CPU" if name in _ON_CPU else ""
         later = f", or a release of {name} for another Python" if asked else ""

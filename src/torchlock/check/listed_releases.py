@@ -58,6 +58,29 @@ def plain_listed(asked: Installation) -> list[str]:
     return sorted(listed, key=Version)
 
 
+def older_than_listed(asked: Installation, python: PythonVersion | None) -> Told | None:
+    """A release before all that pip lists, of a project that no table has; None for others.
+
+    pip lists what has a file for its Python and platform: earlier releases are most often for earlier Pythons.
+    """
+    there = plain_listed(asked)
+    if asked.tool != "pip" or asked.name in FAMILY or not there or not wheels.is_final(asked.version):
+        return None
+    if Version(asked.version) >= Version(asked.offered[0] if asked.offered else there[0]):
+        return None
+    here = f"Python {python}" if python is not None else "its Python"
+    message = (
+        f"pip found no file of {asked.requirement} for {here} and platform: {there[0]} is the oldest final release"
+        " that it lists"
+    )
+    summary = (
+        f"Use an earlier Python, if {asked.name} {asked.version} has a file for one; or install {there[0]} or "
+        "later. The usual reason is a Python that is newer than the release: the page of the project on the index shows "
+        "for which Pythons its files are."
+    )
+    return Told("TL528", message, Remedy(summary))
+
+
 def newest_allowed(asked: Installation) -> str:
     """The version that was asked for, with its label; else the newest release that the requirement allows."""
     if asked.version or not asked.specifier:

@@ -29,7 +29,7 @@ PYTHON = re.compile(
     r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d|-arm64)?[/\\]"
     # The image of a Dockerfile, and the form of an issue.
     r"|\bFROM (?:[\w.:/-]{1,80}/)?python:(3\.\d{1,2})\b|^[ *-]{0,6}Python version[*:]{1,3} {0,3}(3\.\d{1,2})\b"
-    r"|\bC?Python (3\.\d{1,2})\.\d{1,2}\b|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
+    r"|\bC?Python (3\.\d{1,2})\.(?:\d{1,2}|x)\b|\bcp(?:ython-)?(3)(\d{1,2})\b(?!-abi3)",
     re.I,
 )
 # Packages that the log shows as installed: the name, or another name for it, and the version.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log
+    from torchlock.target import PythonVersion
 
 _SPECIFIER = r"[<>=!~][\w.*<>=!~, |]{1,80}"
 # What pip, poetry, uv and some setup scripts print.
@@ -49,6 +50,7 @@ _PRINTED = (
     ),
 )
 # The releases that pip left out.
+_LEFT_OUT = "Ignored the following versions that require a different python version"
 _IGNORED = re.compile(r"Ignored the following versions that require a different python version: ([^\n]{1,6000})")
 _ITEM = re.compile(rf"(?P<version>\d[\w.+!]{{0,40}}) Requires-Python (?P<needs>{_SPECIFIER})")
 
@@ -94,6 +96,22 @@ def required_python(context: CheckContext, log: Log, asked: Installation) -> Tol
         summary = f"Use Python {best}, and give the project a range of Pythons that each requirement accepts."
     commands = in_python(context, best, words_of(project), asked.tool, target) if words_of(project) else ()
     return Told("TL403", message, Remedy(summary, commands=commands))
+
+
+def left_out(asked: Installation, python: PythonVersion | None) -> Told | None:
+    """A project of which pip lists nothing, after it left out releases for other Pythons; None for others."""
+    if _LEFT_OUT not in asked.near or not asked.is_absent or asked.offered or _ITEM.search(asked.near):
+        return None
+    here = f"Python {python}" if python is not None else "this Python"
+    message = (
+        f"pip found no file of {asked.requirement or asked.name} for {here}, and left out releases for others"
+    )
+    summary = (
+        f"Use a Python that {asked.name} supports, most often an earlier one than {here}: its page on the index "
+        "shows which (Requires: Python)."
+    )
+    because = "the log says that pip ignored versions that require a different Python version"
+    return Told("TL528", message, Remedy(summary), because)
 
 
 def _read(asked: Installation) -> Iterator[_Required]:

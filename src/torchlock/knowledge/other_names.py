@@ -31,8 +31,8 @@ class Lack(NamedTuple):
     """What some releases of a project lack: the first release with it, if earlier ones lack it, and without it.
 
     ``instead`` completes "use …". With neither release, all known ones have it. ``part`` is the module that is
-    gone, of which the name was a part; "" if the name itself is known. ``gap``: a release between those that have it
-    lacks it, too: the first such release, and the first one with it again.
+    gone, of which the name was a part; "" if the name itself is known. ``gap``: the first release between others
+    that lacks it, and the first one with it again.
     """
 
     project: str

@@ -79,12 +79,27 @@ def add(context: CheckContext, name: str, specifier: str = "", *options: str) ->
 
 
 def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
-    """Install some packages (name → specifier); other packages stay."""
+    """Install some packages (name → specifier); other packages stay.
+
+    Installers leave a version that is there as it is: one that is pinned again is installed anew.
+    """
     there = whole(context, {}, "") if is_managed(context) else {}
     others = [word(context, f"{other}=={version}") for other, version in there.items() if other not in wanted]
     mine = [word(context, name + specifier) for name, specifier in wanted.items()]
-    words = ["install", *options, *others, *mine]
-    return _preferred(context, wanted, [_pip(context, words), _uv(context, words)])
+    pip, uv = _anew(context, wanted, options)
+    words = [*options, *others, *mine]
+    commands = [_pip(context, ["install", *pip, *words]), _uv(context, ["install", *uv, *words])]
+    return _preferred(context, wanted, commands)
+
+
+def _anew(context: CheckContext, wanted: Mapping[str, str], options: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options of pip and uv that install versions which are there again; none for other versions."""
+    pins = {name: specifier.removeprefix("==") for name, specifier in wanted.items() if specifier[:2] == "=="}
+    same = [name for name, version in pins.items() if _is_there(context, name, version)]
+    if not same or is_managed(context) or "--force-reinstall" in options:
+        return [], []
+    alone = ["--no-deps"] if len(same) == len(wanted) and "--no-deps" not in options else []
+    return ["--force-reinstall", *alone], [*(f"--reinstall-package {name}" for name in same), *alone]
 
 
 def reinstall(context: CheckContext, name: str, specifier: str) -> tuple[Command, ...]:

@@ -53,6 +53,8 @@ _MACHINES = {
     "__linux": ("Linux", "The package exists for Linux only: leave it out on this system."),
 }
 # The channels that have the torch family.
+# Programs and libraries, of which pip has no packages: those with these names are others.
+_PROGRAMS = frozenset({"espeak", "espeak-ng", "ffmpeg", "git", "libsndfile", "mpg123", "portaudio", "sox"})
 _CHANNELS = ("conda-forge", "pytorch")
 
 
@@ -138,12 +140,27 @@ def _channel(context: CheckContext, asked: Installation, missing: list[tuple[str
             "Remove the build strings of these packages, or ask for another version: builds are replaced by later "
             "ones, and exist for one platform only."
         )
+    if programs := [name for name in names if name in _PROGRAMS]:
+        return _of_system(others, programs)
     if others:
         return Remedy(
             f"Add the channel {others[0]}, which may have them; or ask for a version that the channels have, or "
             "install the package with pip."
         )
     return Remedy("Ask for a version that the channels have, or install the package with pip.")
+
+
+def _of_system(others: Sequence[str], names: Sequence[str]) -> Remedy:
+    """What conda installs beside packages of Python: the packages of pip with these names are others."""
+    listed = " and ".join(names)
+    forge = (
+        f"Add the channel {others[0]}, which may have it for this system" if others else "Ask for another version"
+    )
+    return Remedy(
+        f"{forge}; or leave {listed} out of the list, and install it with the package manager of the system or "
+        "from its own website. pip does not install it: it is not a package of Python, and one of that name on PyPI "
+        "is another one."
+    )
 
 
 def _from_forge(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:

@@ -34,6 +34,7 @@ from torchlock.check.listed_releases import (
     lists_too_few,
     of_archives,
     of_plain_wheels,
+    older_than_listed,
     with_list,
 )
 from torchlock.check.log_alone import context_of
@@ -53,7 +54,7 @@ from torchlock.check.other_machines import (
 )
 from torchlock.check.partly_known import partly_known
 from torchlock.check.refused_files import refused_file
-from torchlock.check.required_pythons import required_python
+from torchlock.check.required_pythons import left_out, required_python
 from torchlock.finding import Remedy
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.knowledge.build_labels import kind_of
@@ -125,11 +126,11 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
     interpreter = interpreter_of(context, log)
     target = target_of(context, interpreter)
     if _NOT_SUPPORTED in asked.near and asked.file.endswith(".whl"):
-        return refused_file(context, asked, interpreter, target) or _unknown(context, asked, target)
+        return refused_file(context, asked, interpreter, target) or _unknown(context, asked, target, interpreter)
     if _is_refused(asked):
         return _refused(asked)
     if split := system_of_split(asked.near):
-        return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None)
+        return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None, Interpreter())
     if asked.tags and (told := plain_version(asked)):
         return told
     if told := of_plain_wheels(asked) or of_archives(asked, system_of(log.text)):
@@ -146,20 +147,20 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return (
             told
             or partly_known(context, asked, interpreter, system_of(log.text))
-            or _unknown(context, asked, target)
+            or _unknown(context, asked, target, interpreter)
         )
     if asked.name not in FAMILY:
-        return _unknown(context, asked, target)
+        return _unknown(context, asked, target, interpreter)
     version, _, label = asked.version.partition("+")
     pinned = Asked(asked.name, version, label, target, asked)
     if target.platform.libc == "musl":
         return _musl(pinned)
     if not version:
-        return _of_range(context, asked, pinned)
+        return _of_range(context, asked, pinned, interpreter)
     if is_only_for_other_machines(pinned):
         return other_platform(context, pinned)
     told = with_label(context, pinned) if label else _without_label(context, pinned)
-    return told or _of_source_build(context, pinned) or _unknown(context, asked, target)
+    return told or _of_source_build(context, pinned) or _unknown(context, asked, target, interpreter)
 
 
 def _is_of_other_wheels(log: Log, target: Target) -> bool:
@@ -194,14 +195,14 @@ def _musl(asked: Asked) -> Told:
     return Told("TL403", message, Remedy("Use an image with glibc, such as python:3.12-slim (Debian)."))
 
 
-def _of_range(context: CheckContext, asked: Installation, pinned: Asked) -> Told:
+def _of_range(context: CheckContext, asked: Installation, pinned: Asked, interpreter: Interpreter) -> Told:
     """A requirement without an exact version: which releases have wheels here at all."""
     there = wheels.releases_with(asked.name, "", pinned.target)
     allowed = (
         [each for each in there if specifier_set(asked.specifier).contains(each)] if asked.specifier else there
     )
     if allowed:
-        return _unknown(context, asked, pinned.target)
+        return _unknown(context, asked, pinned.target, interpreter)
     if not there and (told := on_page_only(context, pinned)):
         return told
     what = f"no release of {asked.requirement} has a wheel for Python {pinned.target.python} on {pinned.place}"
@@ -277,11 +278,13 @@ def _no_such_release(context: CheckContext, asked: Asked, versions: list[str]) -
     return Told("TL502", message, remedy if other else None)
 
 
-def _unknown(context: CheckContext, asked: Installation, target: Target | None) -> Told:
+def _unknown(context: CheckContext, asked: Installation, target: Target | None, interpreter: Interpreter) -> Told:
     """What the log says, and what the tables say; why no file was found is not known."""
     tool = asked.tool or "the installer"
     if asked.tags:
         return _of_tags(asked, tool)
+    if told := older_than_listed(asked, interpreter.python) or left_out(asked, interpreter.python):
+        return told
     message = f"{tool} found no file of {asked.requirement or asked.name} for this Python and platform"
     there = wheels.releases_with(asked.name, "", target) if target is not None and asked.name in FAMILY else []
     if asked.offered:

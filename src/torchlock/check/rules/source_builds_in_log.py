@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from torchlock.check.installer_log import Installation
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
+    from torchlock.inspect.interpreter import Interpreter
     from torchlock.knowledge.build_failures import BuildFailure
+    from torchlock.target import PythonVersion
 
 # The package that was compiled, as the lines around the failure name it.
 _NAMED = (
@@ -51,6 +53,7 @@ _NAMED = (
     re.compile(r"is likely not a problem with poetry but with ([\w.-]{1,80}) \(([\w.+!]{1,40})\)"),
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
     re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$", re.MULTILINE),
+    re.compile(r"[/\\]pip-install-\w{4,16}[/\\]([A-Za-z][\w.-]{1,60}?)(?:_[0-9a-f]{32})?[/\\]setup\.py"),
     re.compile(r"writing (?:\S{0,100}/)?([A-Za-z][\w.-]{1,60})\.egg-info[/\\]"),
     re.compile(
         r"[/\\](?:built-wheels|sdists)-v\d{1,3}[/\\](?:pypi|index[/\\]\w{1,40})[/\\]"
@@ -108,8 +111,9 @@ def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[
     if first.rules[0] == "TL511":
         told = _metadata(context, asked)
     else:
-        target = target_of(context, interpreter_of(context, log))
-        told = _told(context, asked, output_of(log.text, first.line), target, releases_in(log))
+        told = _told(
+            context, asked, output_of(log.text, first.line), interpreter_of(context, log), releases_in(log)
+        )
     yield finding_of(context, found, asked, first.text, told)
 
 
@@ -133,35 +137,36 @@ def _version_of(name: str, asked: Installation) -> str:
 
 
 def _told(
-    context: CheckContext, asked: Installation, output: str, target: Target | None, stated: Collection[str]
+    context: CheckContext, asked: Installation, output: str, interpreter: Interpreter, stated: Collection[str]
 ) -> Told:
     what = f"{asked.name} {asked.version}".strip() or "a package"
+    target, own = target_of(context, interpreter), interpreter.python
     other = _with_wheels(context, asked, target) or _for_no_platform(context, asked, target)
     if other is not None:
         return other
     is_old = all(each in output for each in _OLD_SETUPTOOLS) and _PYTHON_3_12.search(output)
     if is_old or _NO_DISTUTILS.search(asked.near):
         why = "its build uses distutils or an old setuptools, which Python 3.12 and later do not have"
-        return _older_python(context, asked, what, why)
+        return _older_python(context, asked, own, what, why)
     if _OF_PYTHON_3_13.search(asked.near) and context.target is not None and context.target.python.minor >= 13:
         why = "its setup script reads its version in a way that does not work since Python 3.13"
-        return _older_python(context, asked, what, why)
+        return _older_python(context, asked, own, what, why)
     if _NO_PKG_RESOURCES.search(asked.near):
         return _without_pkg_resources(context, asked, what)
     cause = failure_in(output)
     if cause is not None and cause.is_older:
-        return _older_python(context, asked, what, cause.says)
+        return _older_python(context, asked, own, what, cause.says)
     if cause is not None:
         says = cause.in_place if cause.in_place and is_in_place(output) else cause.says
         message = f"{what} was compiled here and did not build: {says}"
         remedy = _of_cause(context, asked, cause, os_of_log(output), stated)
         return Told("TL524", message, remedy, sources=cause.sources)
     if _ONLY_PYTHONS.search(asked.near):
-        return _older_python(context, asked, what, "it does not support this Python")
-    return _of_first_error(what, output)
+        return _older_python(context, asked, own, what, "it does not support this Python")
+    return _of_first_error(what, output, own)
 
 
-def _of_first_error(what: str, output: str) -> Told:
+def _of_first_error(what: str, output: str, own: PythonVersion | None) -> Told:
     """A build for whose failure no cause is known: its own words."""
     shown = first_error(output)
     message = f"{what} was compiled here and did not build; "
@@ -171,7 +176,8 @@ def _of_first_error(what: str, output: str) -> Told:
         if shown
         else " The lines of the build above those of the installer say what it lacks (pip: add -v)."
     )
-    summary = f"Use a release that has a wheel for this Python, or install what the build asks for.{more}"
+    other = f"Python {own}, an earlier Python for which this release has one" if own is not None else "this Python"
+    summary = f"Use a release that has a wheel for {other}, or install what the build asks for.{more}"
     return Told("TL524", message, Remedy(summary))
 
 
@@ -272,10 +278,14 @@ def _for_no_platform(context: CheckContext, asked: Installation, target: Target 
     return next((told for each in targets if (told := _with_wheels(context, asked, each))), None)
 
 
-def _older_python(context: CheckContext, asked: Installation, what: str, why: str) -> Told:
-    message = f"{what} was compiled here and did not build: {why}"
+def _older_python(
+    context: CheckContext, asked: Installation, own: PythonVersion | None, what: str, why: str
+) -> Told:
+    """A package whose code is for Pythons before ``own``, the one of the environment or of the log."""
+    named = f"Python {own}" if own is not None else "this Python"
+    message = f"{what} was compiled here and did not build: {why.replace('this Python', named)}"
     words = words_of(asked)
-    own, later = context.environment.interpreter.python, f"or a later release of {asked.name or 'this package'}."
+    later = f"or a later release of {asked.name or 'this package'}."
     if own is None:
         return Told("TL524", message, Remedy(f"Use an earlier Python than the one in the log, {later}"))
     best = f"3.{min(11, own.minor - 1)}"
