@@ -45,6 +45,25 @@ def test_the_page_of_an_xformers_for_this_torch(
     assert ("--index-url" in line["line"]) is page
 
 
+def test_the_xformers_that_is_there_in_another_build(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """pip leaves a version that is installed as it is (gitmylo/audio-webui issue 238)."""
+    torch = "2.1.0+cu118"
+    install(site, "torch", torch, torch_files(torch, cuda="'11.8'"), tag="cp310-cp310-manylinux_2_17_x86_64")
+    built = json.dumps({"version": {"cuda": 1201, "torch": "2.1.0+cu121", "python": "3.10.11"}})
+    files: dict[str, bytes | str] = {"xformers/__init__.py": "", "xformers/cpp_lib.json": built}
+    install(site, "xformers", "0.0.22.post7", files, headers="Requires-Dist: torch==2.1.0\n")
+    log = (
+        "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:\n"
+        "    PyTorch 2.1.0+cu121 with CUDA 1201 (you have 2.1.0+cu118)\n"
+        "    Python  3.10.11 (you have 3.10.10)\n"
+    )
+    report = run(capsys, "--path", site, "--log", write(site.parent / "log", log))
+    commands = {each["tool"]: each["line"] for each in report["files"][0]["findings"][0]["remedy"]["commands"]}
+    page = "--no-deps --index-url https://download.pytorch.org/whl/cu118 xformers==0.0.22.post7"
+    assert commands["pip"].endswith(f" install --force-reinstall {page}")
+    assert commands["uv"].endswith(f" --reinstall-package xformers {page}")
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_torchcodec_without_npp(site: Path, *, there: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """The builds for CUDA up to 0.12 link NPP, which nothing installs: the CPU build of the public index works."""

@@ -30,7 +30,7 @@ def where_to_look(name: str, specifier: str = "") -> str:
     project = project_of(module) or project_of(module.upper())
     if project not in ("", name):
         return (
-            f"Install {project} (python -m pip install {project}): it is the project that has the module {module}. "
+            f"Install {project} (python -m pip install {project}): the project that has the module {module}. "
             "If another project is meant, check its name."
         )
     if known := places_in_words(name, asked):

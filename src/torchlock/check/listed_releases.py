@@ -75,7 +75,7 @@ def older_than_listed(asked: Installation, python: PythonVersion | None) -> Told
     )
     summary = (
         f"Use an earlier Python, if {asked.name} {asked.version} has a file for one; or install {there[0]} or "
-        "later. The usual reason is a Python that is newer than the release: the page of the project on the index shows "
+        "later. The usual reason is a Python that is newer than the release: its page on the index shows "
         "for which Pythons its files are."
     )
     return Told("TL528", message, Remedy(summary))

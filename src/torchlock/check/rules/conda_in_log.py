@@ -158,8 +158,8 @@ def _of_system(others: Sequence[str], names: Sequence[str]) -> Remedy:
     )
     return Remedy(
         f"{forge}; or leave {listed} out of the list, and install it with the package manager of the system or "
-        "from its own website. pip does not install it: it is not a package of Python, and one of that name on PyPI "
-        "is another one."
+        "from its own website. pip does not install it: it is not a package of Python, and one of that name on "
+        "PyPI is another one."
     )
 
 
