@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from torchlock.audit import Auditor, Options
+from torchlock.audit import Auditor, Options, brought
 from torchlock.errors import InputError
 from torchlock.manifests.detection import format_of
 from torchlock.manifests.formats.workflow_values import holds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from torchlock.audit.context import AuditContext
     from torchlock.finding import Finding
+    from torchlock.manifests.document import Entry
 
 PUBLIC = PYPI_SIMPLE_ENDPOINT
 PAGE = "https://download.pytorch.org/whl"
@@ -208,3 +211,165 @@ def test_a_file_for_macos_that_a_document_names(tmp_path: Path) -> None:
     page = f"--extra-index-url {PAGE}/cu121"
     assert worse(tmp_path / "b.md", f"```\npip install torch torchaudio {page}\n```\n")
     assert not worse(tmp_path / "b.md", f"```\npip install -r requirements-mac.txt {page}\n```\n")
+
+
+BY_ARGUMENT = """FROM python:3.11
+ARG VERSION=
+RUN if [ -n "$VERSION" ]; then pip install torch=={0} torchaudio=={0}; else pip install torch==2.7.1; fi
+"""
+
+
+@pytest.mark.leaves_alone("TL501")
+@pytest.mark.parametrize("version", ['"$VERSION"', "${VERSION}", "2.7.1+$VERSION"])
+def test_a_version_that_the_argument_of_a_build_gives(tmp_path: Path, version: str) -> None:
+    assert not worse(tmp_path / "Dockerfile", BY_ARGUMENT.format(version))
+
+
+@pytest.mark.triggers("TL501")
+def test_a_version_that_nothing_gives(tmp_path: Path) -> None:
+    assert ("error", "TL501") in worse(tmp_path / "Dockerfile", "FROM python:3.11\nRUN pip install 'torch=='\n")
+
+
+@pytest.mark.triggers("TL705")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "basicsr==1.4.2\n",
+        "[project]\nname = 'x'\nversion = '1'\ndependencies = ['torch']\n"
+        "[project.optional-dependencies]\nfaces = ['basicsr==1.4.2']\n",
+        "[project]\nname = 'x'\nversion = '1'\n[dependency-groups]\nfaces = ['basicsr==1.4.2']\n",
+    ],
+)
+def test_a_scope_with_dependents_alone(tmp_path: Path, text: str) -> None:
+    name = "pyproject.toml" if "[project]" in text else "requirements.txt"
+    assert ("warning", "TL705") in worse(tmp_path / name, text)
+
+
+@pytest.mark.leaves_alone("TL705", "TL701")
+@pytest.mark.parametrize(
+    "text", ["openai-whisper\n", "speechbrain\n", "accelerate==0.21.0\n", "basicsr @ https://example.org/b.zip\n"]
+)
+def test_dependents_alone_without_a_conflict(tmp_path: Path, text: str) -> None:
+    assert not worse(tmp_path / "requirements.txt", text)
+
+
+@pytest.mark.leaves_alone("TL701", "TL703")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("install.sh", "pip install {}\n"),
+        ("Dockerfile", "FROM example.org/own:1\nRUN pip install {}\n"),
+        (
+            "a.ipynb",
+            '{{"cells": [{{"cell_type": "code", "source": "!pip install {}"}}], "metadata": {{"colab": {{}}}}}}',
+        ),
+        ("a.md", "```\npip install {}\n```\n"),
+    ],
+)
+def test_an_environment_that_may_have_torch(tmp_path: Path, name: str, text: str) -> None:
+    assert not worse(tmp_path / name, text.format("pyannote.audio==3.1.1"))
+
+
+@pytest.mark.triggers("TL701")
+def test_a_list_is_for_an_environment_without_torch(tmp_path: Path) -> None:
+    assert ("warning", "TL701") in worse(tmp_path / "requirements.txt", "pyannote.audio==3.1.1\n")
+
+
+BESIDE = "torch==2.8.0\ntorchaudio==2.8.0\npyannote-audio==4.0.4\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("git+https://github.com/m-bain/whisperx.git@v3.8.5", False),
+        ("whisperx @ git+https://github.com/m-bain/whisperx", False),
+        ("diffusers @ git+https://github.com/huggingface/diffusers", True),
+        ("git+https://github.com/openai/whisper.git", True),
+        ("./here", True),
+    ],
+)
+def test_what_a_package_from_an_address_may_limit(tmp_path: Path, address: str, expected: bool) -> None:
+    found = ("warning", "TL102") in worse(tmp_path / "requirements.txt", f"{BESIDE}{address}\n")
+    assert found is expected
+    lines = " ".join(f"'{each}'" for each in f"{BESIDE}{address}".split("\n"))
+    assert (("warning", "TL102") in worse(tmp_path / "install.sh", f"pip install {lines}\n")) is expected
+
+
+@pytest.mark.parametrize(
+    ("pip", "expected"), [("pip=23.0.1=py310haa95532_0", False), ("pip", True), ("pip>=25", True)]
+)
+def test_the_pip_of_a_conda_environment(tmp_path: Path, pip: str, expected: bool) -> None:
+    text = f"dependencies:\n  - python=3.10\n  - {pip}\n  - pip:\n    - omegaconf==2.0.6\n    - torch==2.4.0\n"
+    assert (("warning", "TL511") in worse(tmp_path / "environment.yml", text)) is expected
+
+
+FUNCTION = """import subprocess, sys
+def install_torch():
+    subprocess.run([sys.executable, "-m", "pip", "install", "torch+cu118"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"), [("", "note"), ("install_torch()\n", "error"), ("STEPS = ['install_torch']\n", "error")]
+)
+def test_a_function_that_the_file_does_not_call(tmp_path: Path, more: str, severity: str) -> None:
+    (finding,) = (each for each in found(tmp_path / "a.py", FUNCTION + more) if each.rule == "TL501")
+    assert finding.severity == severity
+    assert ("nothing in this file calls install_torch()" in finding.message) is (severity == "note")
+
+
+def test_a_note_is_no_reason_for_a_fix(tmp_path: Path) -> None:
+    path = tmp_path / "install.sh"
+    path.write_text("pip install torch==2.1.2 numpy something-unread another\n", encoding="utf-8")
+    (note,) = (each for each in auditor().report(str(path)).findings if each.rule == "TL105")
+    assert note.severity == "note"
+    assert "unless something-unread and 1 more package (not read) ask for an older numpy" in note.message
+    assert auditor().fixed(str(path), ("error", "warning")) is None
+
+
+def test_a_companion_that_no_line_names(tmp_path: Path) -> None:
+    text = "ctranslate2>=4.5.0\npyannote-audio>=4.0.0\nwhisperx>=3.8.1\nnumpy>=2.0.2\npytorch-lightning==2.6.1\n"
+    rules = {each.rule for each in found(tmp_path / "requirements.txt", text)}
+    assert "TL908" not in rules
+
+
+def test_equal_extras_are_worked_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out = []
+    of_entry = brought._of_entry
+
+    def counted(context: AuditContext, entry: Entry, *rest: Any) -> Iterator[brought.Brought]:
+        worked_out.append(entry.name)
+        return of_entry(context, entry, *rest)
+
+    monkeypatch.setattr(brought, "_of_entry", counted)
+    counts = []
+    for number in (2, 12):
+        extras = "".join(f"e{at} = ['p{at}', 'pyannote-audio==3.1.1']\n" for at in range(number))
+        head = "[project]\nname = 'x'\nversion = '1'\ndependencies = ['torch==2.2.2', 'speechbrain']\n"
+        worked_out.clear()
+        found(tmp_path / str(number) / "pyproject.toml", f"{head}[project.optional-dependencies]\n{extras}")
+        counts.append(len(worked_out))
+    assert counts[0] == counts[1] > 0
+
+
+GUARDED = """jobs:
+  test:
+    runs-on: ubuntu-latest
+    strategy:
+      matrix:
+        torch: ["", "2.7.1"]
+    steps:
+      - run: |
+          if [ {test} "${{{{ matrix.torch }}}}" ]; then
+            pip install torch==${{{{ matrix.torch }}}} torchaudio==2.5.1
+          else
+            pip install torch
+          fi
+"""
+
+
+@pytest.mark.parametrize(("test", "rules"), [("-n", {("error", "TL101")}), ("-z", {("error", "TL501")})])
+def test_a_shell_that_looks_whether_a_value_is_empty(
+    tmp_path: Path, test: str, rules: set[tuple[str, str]]
+) -> None:
+    assert worse(tmp_path / ".github" / "workflows" / "ci.yml", GUARDED.format(test=test)) == rules

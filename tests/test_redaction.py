@@ -20,6 +20,7 @@ from torchlock.audit import Auditor
 from torchlock.cli.main import main
 from torchlock.finding import Report
 from torchlock.redaction import learn, lines_of, masked
+from torchlock.redaction.encoded_data import around_data
 from torchlock.report.audit_json import audit_json
 from torchlock.report.audit_text import text as audit_text
 from torchlock.report.github import github
@@ -300,6 +301,32 @@ def reports(name: str, content: str) -> str:
 def assert_hidden(token: str, shown: str) -> None:
     for form in {token, json.dumps(token)[1:-1], repr(token)[1:-1], token.replace("%", "%25")}:
         assert form not in shown
+
+
+DATA = "iVBORw0KGgoAAAANSUhEUg" + "passwordABCDkey123/sig+token" * 100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'   "image/png": "{DATA}==\\n",',
+        f'   "image/png": ["{DATA}"],',
+        f'      "<audio src=\\"data:audio/wav;base64,{DATA}\\" controls/>"',
+    ],
+)
+def test_pictures_and_sounds_are_passed_over(line: str) -> None:
+    secret = "hf_abcdefghijklmnopqrstuvwxyzabcdefgh"
+    whole = f"token={secret} {line} https://me:s3cret-word@example.org/"
+    assert masked(line) == line
+    assert masked(whole) == whole.replace(secret, "***").replace("me:s3cret-word", "***")
+    parts = list(around_data(whole, 0, len(whole)))
+    assert sum(end - start for start, end in parts) < 200
+
+
+def test_short_data_is_searched() -> None:
+    line = "src=data:audio/wav;base64,UklGR, token=abcdefgh12345678abcd"
+    assert list(around_data(line, 0, len(line))) == [(0, len(line))]
+    assert "abcdefgh12345678abcd" not in masked(line)
 
 
 @pytest.mark.parametrize("offset", [*range(0, 60, 9), *range(60, 240, 30)])

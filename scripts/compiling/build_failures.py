@@ -10,8 +10,9 @@ from compiling.conda import evidence_of
 from compiling.values import TableError, read_toml, refuse_unknown, tables_of, text_of, texts_of, true_of
 
 _TEXTS = ("line", "says", "fix")
+_WORDS = (*_TEXTS, "command", "in_place")
 _LISTS = ("first", "options", "apt", "brew")
-_KEYS = {*_TEXTS, *_LISTS, "command", "older", "kind", "sources", "checked"}
+_KEYS = {*_TEXTS, *_LISTS, "command", "in_place", "older", "kind", "sources", "checked"}
 
 
 def read_build_failures(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def read_build_failures(path: Path, sources: dict[str, Any]) -> dict[str, Any]:
 
 def _row(row: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     refuse_unknown(row, _KEYS)
-    found: dict[str, Any] = {key: text_of(row, key) for key in (*_TEXTS, "command") if key in (*_TEXTS, *row)}
+    found: dict[str, Any] = {key: text_of(row, key) for key in _WORDS if key in (*_TEXTS, *row)}
     found |= {key: texts_of(row, key) for key in _LISTS if key in row}
     if "older" in row:
         found["older"] = true_of(row, "older")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torchlock.answers import Unknown
 from torchlock.audit.install_sets import cells_where
 from torchlock.audit.rules.declared_requirements import by_name, candidates, clashes_of, wanted_on
+from torchlock.audit.sides import key_of
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import NamedTuple, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.audit.install_sets import InstallSet
     from torchlock.knowledge.declared import DeclaringRelease
     from torchlock.manifests.document import Entry
+    from torchlock.standards.dependency import Dependency
 
 # A package may bring another one that declares what is wanted; so deep is looked.
 _DEPTH = 3
@@ -59,15 +61,57 @@ def brought(
     ``entries`` are those of its scope, if they differ from what the file has.
     """
     entries = context.sides.of_pip(install_set.scope) if entries is None else entries
-    named = by_name(entries)
+    named, beside, wanted = by_name(entries), _beside(context, entries), frozenset(wanted)
     limited = {entry.name for entry in entries if entry.constraint}
     for entry in entries:
         if entry.constraint or entry.url is not None or entry.no_deps or not _brings(context, entry.name, wanted):
             continue
         cells = install_set.target_grid & cells_where(entry, context.stack)
-        for one in _of_entry(context, entry, named, cells, wanted, ()):
+        for one in _of_lead(context, entry, named, cells, wanted, beside):
             if one.entry.name not in limited:
                 yield one
+
+
+def _beside(context: AuditContext, entries: Sequence[Entry]) -> int:
+    """A number for the entries that metadata may be about; in two scopes, equal ones have the same number."""
+    related = context.known.declared.related
+    key = tuple(
+        (*key_of(entry), entry.scope if "extra" in entry.marker else "")
+        for entry in entries
+        if entry.name in related
+    )
+    return context.brought.numbers.setdefault(key, len(context.brought.numbers))
+
+
+def _of_lead(
+    context: AuditContext,
+    entry: Entry,
+    named: Mapping[str, Sequence[Entry]],
+    cells: int,
+    wanted: frozenset[str],
+    beside: int,
+) -> list[Brought]:
+    """What an entry of the file brings. Equal entries beside equal ones, as in many extras, bring the same."""
+    key = key_of(entry), cells, wanted, beside
+    lead, found = context.brought.found.get(key) or (None, [])
+    if lead is None:
+        found = list(_of_entry(context, entry, named, cells, wanted, ()))
+        context.brought.found[key] = entry, found
+    elif lead is not entry:
+        return [one._replace(entry=_declared(entry, one.entry)) for one in found]
+    return found
+
+
+def _declared(lead: Entry, dependency: Dependency | Entry) -> Entry:
+    """A requirement that a package declares, at the place of the entry that brings it."""
+    return replace(
+        lead,
+        name=dependency.name,
+        specifier=dependency.specifier,
+        extras=dependency.extras,
+        version=None,
+        index=None,
+    )
 
 
 def _brings(context: AuditContext, name: str, wanted: Set[str]) -> bool:
@@ -103,14 +147,7 @@ def _of_entry(
             where = here & wanted_on(context, dependency, entry)
             if not where:
                 continue
-            declared = replace(
-                entry,
-                name=dependency.name,
-                specifier=dependency.specifier,
-                extras=dependency.extras,
-                version=None,
-                index=None,
-            )
+            declared = _declared(entry, dependency)
             if dependency.name in wanted:
                 yield Brought(declared, chain, where)
             elif len(chain) < _DEPTH and dependency.name not in named:
@@ -171,9 +208,9 @@ def _without_a_release(
     """
     beside = [one for entries in named.values() for one in entries]
     key = (entry.name, entry.specifier, entry.extras, entry.index, entry.step, cells, *map(id, beside))
-    known = context.without_a_release.get(key)
+    known = context.brought.excluded.get(key)
     if known is None:  # The value keeps the entries alive, so that each id stays unique.
-        known = context.without_a_release[key] = _worked_out(context, entry, named, cells), beside
+        known = context.brought.excluded[key] = _worked_out(context, entry, named, cells), beside
     return known[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
+from torchlock.audit.brought_memory import BroughtMemory
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import install_sets_of
 from torchlock.audit.sides import Sides
@@ -171,7 +172,8 @@ class AuditContext:
 
     @cached_property
     def _install_sets(self) -> InstallSets:
-        return install_sets_of(self.document, self.known.stack, self.target_grid)
+        dependents = self.known.declared.dependents
+        return install_sets_of(self.document, self.known.stack, self.target_grid, dependents)
 
     def widened(self, install_set: InstallSet, names: Collection[str]) -> InstallSet:
         """These packages of a set, on the targets of all sets of its scope that request the same of them.
@@ -230,9 +232,9 @@ class AuditContext:
         return {}
 
     @cached_property
-    def without_a_release(self) -> dict[tuple[object, ...], tuple[int, list[Entry]]]:
-        """What ``audit.brought`` has worked out: where no release is left, and the entries that exclude them."""
-        return {}
+    def brought(self) -> BroughtMemory:
+        """What ``audit.brought`` has worked out."""
+        return BroughtMemory()
 
     @cached_property
     def sides(self) -> Sides:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from torchlock.errors import InputError
 from torchlock.knowledge.build_labels import is_published
+from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.patterns import pattern
 from torchlock.records import NamedTuple, dataclass, field, replace
@@ -15,7 +16,7 @@ from torchlock.standards.versions import version_of
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -263,11 +264,14 @@ class InstallSets(NamedTuple):
     left_out: list[str]
 
 
-def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -> InstallSets:
+def install_sets_of(
+    document: Document, stack: CompatibilityTable, cells: int, dependents: Collection[str] = ()
+) -> InstallSets:
     """The sets of entries that a document installs together, each with the cells that it applies to.
 
     Entries with a scope (an extra, a group) are installed with those without a scope. A constraint counts only if
-    its package is required. The total size is limited, because many extras with many common requirements multiply.
+    its package is required. ``dependents`` are packages that bring some of the stack: a scope with nothing else is
+    a set, too. The total size is limited, because many extras with many common requirements multiply.
     """
     demands = [
         demand_of(entry, stack) for entry in without_duplicates(document.entries) if entry.name in stack.packages
@@ -277,20 +281,38 @@ def install_sets_of(document: Document, stack: CompatibilityTable, cells: int) -
     by_scope: dict[str, list[Demand]] = {"": []}
     for demand in demands:
         by_scope.setdefault(demand.entry.scope, []).append(demand)
+    bringing = _bringing(document, dependents)
+    for scope in bringing:
+        by_scope.setdefault(scope, [])
     install_sets: list[InstallSet] = []
     scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
     for number, scope in enumerate(scopes):
         members = by_scope[scope]
         if scope and not scope.startswith(ALONE):
             members = sorted(_beside(scope, by_scope), key=lambda demand: order[id(demand.entry)])
-        for active, where in _groups(members, everywhere, _unproven(members, stack), cells):
+        groups = _groups(members, everywhere, _unproven(members, stack), cells)
+        for active, where in groups if members else [([], cells)] if scope in bringing else ():
             left -= len(active)
             if left < 0:
                 return InstallSets(install_sets, scopes[number:])
             install_set = _install_set(document, where, scope, active)
-            if install_set.demands:
+            if install_set.demands or scope in bringing:
                 install_sets.append(install_set)
     return InstallSets(install_sets, [])
+
+
+def _bringing(document: Document, dependents: Collection[str]) -> dict[str, None]:
+    """The scopes that name a package which brings some of the stack.
+
+    None in a file of commands: the environment of a notebook, an image or a shell may have torch already.
+    """
+    if document.locked or document.kind == "constraints" or BY_KIND[document.kind].role == "commands":
+        return {}
+    return {
+        entry.scope: None
+        for entry in document.entries
+        if entry.name in dependents and entry.channel == "pip" and entry.url is None and not entry.constraint
+    }
 
 
 def _beside(scope: str, by_scope: Mapping[str, Sequence[Demand]]) -> Iterator[Demand]:

@@ -6,16 +6,21 @@ from torchlock.answers import Unknown
 from torchlock.audit.brought import releases_taken
 from torchlock.audit.install_sets import Demand, cells_where, demand_of
 from torchlock.audit.rules.declared_requirements import by_name, candidates, ignores_metadata, wanted_on
+from torchlock.manifests.syntax.repositories import repository_name
+from torchlock.patterns import pattern
 from torchlock.records import NamedTuple, replace
+from torchlock.standards.names import normalise
 from torchlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
     from torchlock.manifests.document import Entry
+
+_UPPER = pattern(r"<|==|~=")
 
 
 class Limits(NamedTuple):
@@ -74,10 +79,32 @@ def _on(context: AuditContext, install_set: InstallSet, entry: Entry, name: str)
             yield dependency.specifier
 
 
+def of_addresses(context: AuditContext, scope: str, names: Collection[str]) -> tuple[str, ...]:
+    """Packages that a scope takes from an address, so with unknown metadata, if releases limit some names."""
+    there = [entry.name for entry in context.sides.of_pip(scope) if entry.url is not None]
+    there += [normalise(repository_name(address)) for address in context.document.nameless]
+    return tuple(name for name in dict.fromkeys(there) if name and _may_limit(context, name, names))
+
+
+def _may_limit(context: AuditContext, package: str, names: Collection[str]) -> bool:
+    known = context.known.declared
+    if known.names(package).isdisjoint(names):
+        return False
+    return any(
+        _UPPER.search(dependency.specifier) and "extra" not in dependency.marker
+        for release in known.releases(package) or ()
+        for name in names
+        for _, dependency in release.by_name.get(name, ())
+    )
+
+
 def unless_limited(finding: Finding, name: str, unread: Sequence[str]) -> Finding:
     """The finding; a note if packages whose metadata is not known may declare an older release."""
     if unread:
-        more = f" and {len(unread) - 1} more packages" if len(unread) > 1 else ""
+        others = len(unread) - 1
+        more = f" and {others} more package{'s' if others > 1 else ''}" if others else ""
         finding.severity = "note"
-        finding.message += f", unless {unread[0]}{more} (not read) asks for an older {name}"
+        finding.message += (
+            f", unless {unread[0]}{more} (not read) {'ask' if others else 'asks'} for an older {name}"
+        )
     return finding

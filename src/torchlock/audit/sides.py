@@ -61,7 +61,7 @@ class Sides:
         seen: set[tuple[object, ...]] = set()
         for scope in dict.fromkeys(("", *self._of_pip)):
             entries = [entry for _, entry in self._of_pip.get(scope, ())]
-            written = ((*_key(entry), entry.path, entry.place) for entry in entries)
+            written = ((*key_of(entry), entry.path, entry.place) for entry in entries)
             key = (scope.startswith(ALONE), *written)
             if not scope or key not in seen:
                 seen.add(key)
@@ -73,7 +73,7 @@ class Sides:
         found: dict[str, dict[tuple[object, ...], tuple[int, Entry]]] = {}
         for number, entry in enumerate(effective(self._entries)):
             if entry.channel == "pip":
-                found.setdefault(entry.scope, {}).setdefault(_key(entry), (number, entry))
+                found.setdefault(entry.scope, {}).setdefault(key_of(entry), (number, entry))
         return {scope: list(entries.values()) for scope, entries in found.items()}
 
     @cached_property
@@ -112,7 +112,7 @@ def _with(scope: str) -> tuple[str, ...]:
     return (scope,) if not scope or scope.startswith(ALONE) else ("", scope)
 
 
-def _key(entry: Entry) -> tuple[object, ...]:
+def key_of(entry: Entry) -> tuple[object, ...]:
     """What two equal entries of one scope have in common."""
     return (
         *(entry.name, entry.specifier, entry.marker, tuple(entry.extras), entry.constraint),

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 
 from torchlock.check.installer_findings import Told
-from torchlock.finding import Remedy
+from torchlock.finding import Command, Remedy
 
 # uv: a release needs another Python than the project or the installer has.
 _OF_PYTHON = re.compile(
     r"(?P<who>[A-Za-z0-9][\w.-]{0,60})==(?P<version>\d[\w.+!]{0,30}) depends on Python ?"
     r"(?P<needs>[<>=!~][\d.,<>=!~* ]{1,40}\d)"
 )
+# uv: the project allows a Python for which no release is.
+_OF_REQUESTED = re.compile(
+    r"the requested Python version \((?P<own>[<>=!~][\d.,<>=!~* ]{1,40})\) does not satisfy "
+    r"Python ?(?P<needs>[<>=!~][\d.,<>=!~*]{1,30}\d)"
+)
+_UNUSABLE = re.compile(r"all versions of (?P<who>[A-Za-z0-9][\w.\[\]-]{0,60}) cannot be used")
 # uv: releases have wheels for other platforms or Pythons only.
 _OF_TAG = re.compile(
     r"only (?P<there>[A-Za-z][\w.-]{0,60}[<>=!][\w.,<>=!]{1,40}) (?:has|have) wheels with a matching "
@@ -35,6 +41,10 @@ _TREE = re.compile(
     r"(?:conflicts|does not exist)"
 )
 _ASKED = re.compile(r"[├└]─ (?P<what>[a-z][\w.-]{0,60}) (?P<spec>[\w.*=<>,|]{1,40}) {1,4}is requested")
+# libmamba: a build of a channel that is not the first one with this package.
+_PRIORITY = re.compile(
+    r"package (?P<name>[\w.-]{1,60}?)-\d[\w.]{0,30}-\w{1,40} is excluded by strict repo priority"
+)
 # pip: a file of constraints beside what is asked for.
 _CONSTRAINT = re.compile(
     r"The user requested (?P<asked>[A-Za-z0-9][\w.-]{0,60}\S{1,60})\s{1,20}"
@@ -48,8 +58,35 @@ def conflict_in(near: str) -> Told | None:
     ``near`` has its line breaks: libmamba draws a tree.
     """
     text = " ".join(near.split())
-    found = (_of_range(text), _of_tag(text), _of_python(text), _of_pdm(text), _of_tree(near))
+    found = (
+        _of_priority(text),
+        _of_range(text),
+        _of_tag(text),
+        _of_python(text),
+        _of_requested_python(text),
+        _of_pdm(text),
+        _of_tree(near),
+    )
     return next((each for each in found if each is not None), None)
+
+
+def _of_priority(text: str) -> Told | None:
+    """conda leaves out packages of a channel because one before it has other builds of them."""
+    names = list(dict.fromkeys(match["name"] for match in _PRIORITY.finditer(text)))
+    if not names:
+        return None
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    message = (
+        f"conda leaves out builds that are asked for ({', '.join(names[:3])}{more}): they are in a channel after "
+        "another one that has these packages, too"
+    )
+    summary = (
+        "Remove the build strings from the file, so that the first channel can serve; or let conda take packages "
+        "from every channel, as the environment was made."
+    )
+    because = "with strict priority, conda takes a package only from the first channel that has it in any build"
+    commands = (Command("conda", "conda config --set channel_priority flexible"),)
+    return Told("TL527", message, Remedy(summary, commands=commands), because, ("finetune-sam-33",))
 
 
 def _of_python(text: str) -> Told | None:
@@ -61,6 +98,20 @@ def _of_python(text: str) -> Told | None:
     summary = (
         f"Make requires-python of the project narrower, so that it is within {found['needs']}; or use such a "
         f"Python, or another release of {found['who']}."
+    )
+    return Told("TL527", message, Remedy(summary))
+
+
+def _of_requested_python(text: str) -> Told | None:
+    found = _OF_REQUESTED.search(text)
+    if found is None:
+        return None
+    who = _UNUSABLE.search(text)
+    name = who["who"] if who else "a package that is asked for"
+    message = f"{name} needs Python {found['needs']}, and the project is for Python {found['own']}"
+    summary = (
+        f"Make requires-python of the project {found['needs']}, or ask for a release of {name} that is for Python "
+        f"{found['own']}; the Python that runs does not matter."
     )
     return Told("TL527", message, Remedy(summary))
 

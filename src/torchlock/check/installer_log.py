@@ -27,6 +27,12 @@ _COMMAND = re.compile(
 _RUN_IN = re.compile(
     r"^(?:conda|mamba|uv) run (?:-{1,2}[\w-]{1,30}(?:[ =][\w./\\-]{1,200})? ){0,4}(?=(?:python3? -m )?pip)"
 )
+# What ends a command: another one, a redirection, a comment; and the words of docker behind it.
+_COMMAND_END = re.compile(
+    r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)|\]?: (?:exit code|executor failed)|\]:(?:\s|$)|:\s{2,}|:$"
+)
+# BuildKit cuts the command of a step to the width of its line.
+_STEP = re.compile(r"^\s{0,8}(?:#\d{1,4} )?=> ")
 # Commands that the installers themselves suggest.
 _ADVICE = re.compile(r"\[notice\]|hint:|upgrade pip|--upgrade pip|consider upgrading|^note:|Try ", re.IGNORECASE)
 _VERSIONS = r"(?:[=<>!~]=?=? ?[\w.*+!-]{1,60},? ?){0,6}"
@@ -239,9 +245,10 @@ def _lines(text: str) -> list[str]:
 def _command(lines: list[str]) -> str:
     """The last command of an installer; of several on a line, the one that names torch or a file."""
     for each in reversed(lines):
-        found = [match[0] for match in _COMMAND.finditer(each)] if not _ADVICE.search(each) else []
+        is_other = _ADVICE.search(each) or _STEP.search(each)
+        found = [match[0] for match in _COMMAND.finditer(each)] if not is_other else []
         found = [_RUN_IN.sub("", each, count=1) for each in found]
-        parts = [re.split(r"\s(?:&&|\|\||;|>|2>|#)(?:\s|$)", part.strip())[0].rstrip(" ).") for part in found]
+        parts = [_COMMAND_END.split(part.strip(), maxsplit=1)[0].rstrip(" ).") for part in found]
         if parts:
             return next((part for part in parts if re.search(r"torch| -r ", part)), parts[-1])
     return ""

@@ -22,6 +22,8 @@ _OF_TOOL = re.compile(
 # The start of a path: after a quote or a bracket, or after a space before a root.
 _START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
 # The Python in the name of this wheel is not the one that runs.
+# A wheel that a command names may be for another Python.
+_ASKED_WHEEL = re.compile(r"\binstall \S{0,300}-cp3\d{1,2}-\S{1,100}\.whl")
 _FOREIGN_WHEEL = "is not a supported wheel"
 PYTHON = re.compile(
     r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d|-arm64)?[/\\]"
@@ -60,7 +62,8 @@ class Facts:
         """Take what one line says; a line of a tool says nothing about the environment that it installs into."""
         if ("-packages" in line or "venv" in line) and _OF_TOOL.search(line):
             return
-        if ("ython" in line or "cp3" in line) and _FOREIGN_WHEEL not in line:
+        is_asked = _FOREIGN_WHEEL in line or _ASKED_WHEEL.search(line) is not None
+        if ("ython" in line or "cp3" in line) and not is_asked:
             self.pythons.update((python_in(match), None) for match in PYTHON.finditer(line))
         if "-packages" in line:
             self.prefixes.update((each, None) for each in _places(line))

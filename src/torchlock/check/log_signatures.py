@@ -55,5 +55,6 @@ WORDS = (
     "weights only", "refused", "provides", "__kmp_", "has blocked", "0x800711c7", "bad_alloc",
     "timed out", "not found", "notfound", "exit", "pip<", "load command", "bootstrapping", "mismatch", "ptxas",
     "cuda_home", "needs numpy", "capability", "detected", "expected one of", "baseline", "lower than",
-    "using pytorch", "status_", "active drivers", "toodeep", "backends for target",
+    "using pytorch", "status_", "nvcc fatal", "non-zero", "zlib not", "active drivers", "toodeep",
+    "backends for target",
 )  # fmt: skip

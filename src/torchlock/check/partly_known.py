@@ -17,6 +17,7 @@ from torchlock.check.listed_releases import asks_public, newest_allowed, plain_l
 from torchlock.check.other_machines import numpy_beside
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.indexes import page_of
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
     if label and (told := _of_plain_index(context, asked, interpreter, version, label)):
         return told
     targets = [each for each in targets if not label or each.platform.system != "macos"]
+    plain = [each for each in targets if label and wheels.written(asked.name, version, label, each) == version]
+    targets = [each for each in targets if each not in plain]
     there = {place_of(each): wheels.pythons_with(asked.name, version, label, each) for each in targets}
     python = interpreter.python
     if not label and (told := _of_offered(asked, targets, is_of_python=python is not None)):
@@ -58,7 +61,8 @@ def partly_known(context: CheckContext, asked: Installation, interpreter: Interp
     if python is None and not label and (told := _of_oldest(asked, targets)):
         return told
     if python is None:
-        return _of_system(asked, targets, there, is_known=bool(system) or own is not None)
+        told = _of_system(asked, targets, there, is_known=bool(system) or own is not None)
+        return told and _with_plain(asked, told, plain, version, label)
     machines = [each.platform.machine for each in targets if str(python) in there[place_of(each)]]
     if system and 0 < len(machines) < len(targets):
         return _of_machines(asked, targets, machines, system)
@@ -217,6 +221,17 @@ def _of_system(
         "wheel, then lock again."
     )
     return Told("TL403", message, Remedy(summary))
+
+
+def _with_plain(asked: Installation, told: Told, targets: list[Target], version: str, label: str) -> Told:
+    """Name the platforms whose wheels of the build have no label on its page."""
+    if not targets or told.remedy is None:
+        return told
+    places = " and ".join(map(place_of, targets))
+    told.remedy.summary += (
+        f" On {places}, the wheels of {page_of(label)} have no label: ask for {asked.name}=={version} there."
+    )
+    return told
 
 
 def _for_no_python(asked: Installation, targets: list[Target]) -> Told:

@@ -14,13 +14,12 @@ from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY
 from torchlock.records import replace
 from torchlock.standards.filenames import platform_in, python_in, tags_of
-from torchlock.target import Platform, Target
+from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.check.installer_log import Installation
     from torchlock.inspect.interpreter import Interpreter
-    from torchlock.target import PythonVersion
 
 
 def refused_file(
@@ -44,8 +43,19 @@ def refused_file(
         said = f"is for Python {made_for}, and this Python is {own}"
         target = _on_machine_of(tags, own)
     else:
-        said = f"is for another Python or machine than this one: its tags are {tags}"
+        said = f"is for another Python or machine than this one: {_made_for(made_for, tags)}"
     return Told("TL403", f"{asked.file} {said}", _other_wheel(context, asked, target, made_for))
+
+
+def _made_for(python: str, tags: str) -> str:
+    """The Python and the machine of a wheel, in words, and its tags."""
+    try:
+        platform = Platform.parse(platform_in(tags))
+    except InputError:
+        return f"its tags are {tags}"
+    version = PythonVersion.parse(python) if python else PythonVersion(3, 12, 0)
+    where = place_of(Target(version, platform))
+    return f"it is for {f'Python {python} on ' if python else ''}{where} ({tags})"
 
 
 def _later_macos(tags: str, target: Target) -> str:
@@ -75,7 +85,8 @@ def _other_wheel(context: CheckContext, asked: Installation, target: Target | No
     version, _, label = asked.version.partition("+")
     other = f", or use Python {made_for}" if made_for and target and made_for != str(target.python) else ""
     if target is None or asked.name not in FAMILY:
-        return Remedy(f"Use the wheel of {asked.name} for this Python and machine{other}.")
+        named = f", or use Python {made_for}" if made_for and not target else other
+        return Remedy(f"Use the wheel of {asked.name} for this Python and machine{named}.")
     labels = [label, ""] if kind_of(label) is not None else [""]
     for each in labels:
         there = wheels.releases_with(asked.name, each, target)

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 
 from torchlock.knowledge import tables
 
+# Compilers quote as their language does.
+_QUOTES = dict.fromkeys(map(ord, '"`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d'), "'")
+
 
 class BuildFailure(NamedTuple):
-    """A known reason: ``says`` and ``fix`` are its texts.
+    """A known reason: ``says`` and ``fix`` are its texts, ``in_place`` what it says of a build without isolation.
 
     ``first`` is installed before the package, which is then built with ``options``. ``command`` is one that is not
     of an installer of Python packages, ``apt`` and ``brew`` are packages of the system. ``is_older``: the code is
@@ -19,6 +22,7 @@ class BuildFailure(NamedTuple):
 
     says: str
     fix: str
+    in_place: str = ""
     first: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     command: str = ""
@@ -34,8 +38,9 @@ def failure_in(output: str) -> BuildFailure | None:
     Raises:
         DataError: the bundled table is damaged.
     """
+    plain = output.translate(_QUOTES)
     for pattern, row in _rows():
-        if (match := pattern.search(output)) is not None:
+        if (match := pattern.search(output) or pattern.search(plain)) is not None:
             return _filled(row, {name: text or "" for name, text in match.groupdict().items()})
     return None
 
@@ -48,6 +53,7 @@ def _filled(row: dict[str, Any], groups: dict[str, str]) -> BuildFailure:
     return BuildFailure(
         text(row["says"]),
         text(row["fix"]),
+        text(row.get("in_place", "")),
         command=row.get("command", ""),
         is_older=row.get("older", False),
         sources=tuple(row["sources"]),

@@ -190,6 +190,12 @@ class Declarations:
         """The packages that use the stack, as far as the tables have them."""
         return frozenset(tables.load_compiled("declared.json")["dependents"])
 
+    @cached_property
+    def related(self) -> Set[str]:
+        """The packages that declare something, as far as the tables have them, and all that they declare."""
+        names = tables.load_compiled("declared.json")["names"]
+        return frozenset(names).union(*names.values())
+
     def names(self, name: str) -> Set[str]:
         """The packages that any release of a package declares; empty if no table has it. It opens no table."""
         known = self._names.get(name)

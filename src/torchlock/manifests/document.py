@@ -170,8 +170,9 @@ class Document:
     on the same package. ``sources`` map a package to its sources, and ``routes`` a name pattern to the one index
     for these packages. Audit applies these three (``manifests/refinement.py``); lock passes them on.
     ``environments`` are the markers to which the project limits itself. ``conflicts`` are the scopes that
-    exclude each other. ``channels`` are those of conda that the file lists, the first one with the
-    highest priority; ``strict_channels``: a package comes from the first one that has it. ``notes`` name settings
+    exclude each other. ``nameless`` are addresses of requirements that do not name their package.
+    ``channels`` are those of conda that the file lists, the first one with the highest priority;
+    ``strict_channels``: a package comes from the first one that has it. ``notes`` name settings
     without an effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
     """
 
@@ -203,6 +204,7 @@ class Document:
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
     conflicts: list[ExclusiveScopes] = field(default_factory=list)
+    nameless: list[str] = field(default_factory=list)
     channels: tuple[str, ...] = ()
     strict_channels: bool = False
     notes: list[Origin] = field(default_factory=list)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def refine(document: Document) -> None:
     """Change the entries of a document to the packages that get installed."""
+    document.nameless += [entry.url for entry in document.entries if not entry.name and entry.url]
     document.entries = [entry for entry in document.entries if entry.name]
     if document.overrides:
         _override(document)

@@ -26,11 +26,13 @@ def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
     """
     wheels, judgements, texts, torches = Pool(), Pool(), Pool(), Pool()
     pairs: dict[str, dict[str, list[Any]]] = {}
+    of_torch = _places(table, "torch")
     for name in COMPANIONS:
+        own = _places(table, name)
         for platform, place in enumerate(table.stack.platforms):
             rows: dict[tuple[int, str, int, int], list[Any]] = {}
             for cell in table.proofs.cells(name, platform=place):
-                release, torch = _place(table, name, cell.version), _place(table, "torch", cell.torch)
+                release, torch = own.get(cell.version), of_torch.get(cell.torch)
                 if release is None or torch is None or not cell.evidence:
                     continue
                 mine, *theirs = [wheels.add(_wheel(each)) for each in cell.evidence]
@@ -48,9 +50,9 @@ def proof_data(table: Table, facts: Facts) -> dict[str, Any]:
     return {**{name: pool.items for name, pool in items.items()}, "pairs": pairs}
 
 
-def _place(table: Table, name: str, version: Version) -> int | None:
-    versions = [parsed(text) for text in table.stack.packages[name].versions]
-    return versions.index(version) if version in versions else None
+def _places(table: Table, name: str) -> dict[Version, int]:
+    """The place of each release of a package."""
+    return {parsed(text): place for place, text in enumerate(table.stack.packages[name].versions)}
 
 
 def _mask(table: Table, cell: Cell) -> int:

@@ -238,15 +238,19 @@ def _merged(found: list[Span]) -> list[Span]:
 def _by_form(text: str) -> list[Span]:
     found: list[tuple[int, int]] = []
     for start, end in _lines_with_hints(text):
+        from torchlock.redaction.encoded_data import around_data
         from torchlock.redaction.forms import in_line
 
-        found += in_line(text, start, end)
+        for part in around_data(text, start, end):
+            found += in_line(text, *part)
     return [Span(start, end) for start, end in found if start < end and text[start:end] != MASK]
 
 
 def _lines_with_hints(text: str) -> list[tuple[int, int]]:
     """The logical lines (with their continuation lines) that may contain a secret."""
-    lower = text.lower() if text.isascii() else text.translate(_LOWER)
+    lower = text.lower()
+    if len(lower) != len(text):  # A letter like İ becomes two, so that no place is the same.
+        lower = text.translate(_LOWER)
     starts: dict[int, int] = {}
     for hint in _HINTS:
         at = lower.find(hint)

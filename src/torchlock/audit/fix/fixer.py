@@ -49,6 +49,8 @@ class Fixer:
         self._judge = judge
         self._size = size
         self._search = FixSearch(known, judge, still)
+        self._reported: frozenset[tuple[str, Place]] = frozenset()
+        """The rule and place of each error and warning of the whole document: no other one is fixed."""
         self._special: dict[str, pages.PageSearch | declared.DeclaredSearch] = {
             **dict.fromkeys(pages.RULES, pages.PageSearch(known, judge)),
             **dict.fromkeys(declared.RULES, declared.DeclaredSearch(known, judge)),
@@ -128,7 +130,7 @@ class Fixer:
             return apply(document.text, edits)
         bare = self._begin(document, self._judge(replace(document, issues=[])))
         found = self._judge(bare)
-        mine = [finding for finding in found if finding.severity in severities]
+        mine = [finding for finding in found if finding.severity in severities and self._is_reported(finding)]
         if any(finding.rule in self._special for finding in mine):
             self.add_remedies(bare, found)
         for finding in mine:
@@ -142,10 +144,16 @@ class Fixer:
     def _begin(self, document: Document, findings: list[Finding]) -> Document:
         """Start on a document, with new budgets: the document without what does not matter for these findings."""
         bare = self._bare(document, {name for finding in findings for name, _ in finding.packages})
+        worse = (finding for finding in findings if finding.severity != "note")
+        self._reported = frozenset((finding.rule, finding.place) for finding in worse)
         self._search.begin(self._size(bare), self._context(bare))
         for search in self._special.values():
             search.begin()
         return bare
+
+    def _is_reported(self, finding: Finding) -> bool:
+        """Whether a finding of the reduced document is more than a note in the whole one, too."""
+        return (finding.rule, finding.place) in self._reported
 
     def _bare(self, document: Document, found: set[str]) -> Document:
         """The document without entries that no rule is about and that were not found, and without parse issues."""
@@ -163,7 +171,7 @@ class Fixer:
         solved = {(finding.rule, finding.place) for finding in found if finding.remedy}
 
         def wanted(finding: Finding) -> bool:
-            other = (finding.rule, finding.place) not in solved
+            other = (finding.rule, finding.place) not in solved and self._is_reported(finding)
             is_mine = other and _is_fixable(finding) and finding.rule not in _ALONE
             return finding.severity in severities and is_mine
 

@@ -9,6 +9,7 @@ from torchlock.audit.fix.insertion import insertion_of
 from torchlock.audit.fix.remedies import remedy_of
 from torchlock.audit.install_sets import InstallSet, demand_of, pinned
 from torchlock.audit.limited_torch import limited_torch
+from torchlock.audit.other_limits import of_addresses, unless_limited
 from torchlock.audit.phrasing import listed
 from torchlock.audit.rules.declared_requirements import ignores_metadata
 from torchlock.audit.rules.newest_releases import Outcome, Pair, choice, outcome, unseen
@@ -64,7 +65,8 @@ def brought_companions(context: AuditContext, install_set: InstallSet) -> Iterat
         about = _without_echoes([one for one in chosen.about if _matters(context, install_set, one, name)])
         if about and name not in known:
             finding = choice(context, chosen.whole, pair, result, chosen.supplies)
-            yield _told(context, install_set, finding, about, pair)
+            finding = _told(context, install_set, finding, about, pair)
+            yield unless_limited(finding, name, of_addresses(context, install_set.scope, (name, "torch")))
 
 
 def _together(outcomes: Iterable[Outcome]) -> Outcome:
@@ -156,7 +158,8 @@ def _told(
     chains = dict.fromkeys(map(str, about))
     finding.message = f"{listed(list(chains)[:_NAMED])}: {finding.message}"
     finding.severity = softened(finding.severity)
-    if "torch" not in install_set.demands and install_set.first(pair[0]).exact:
+    companion = install_set.demands.get(pair[0])
+    if "torch" not in install_set.demands and companion and install_set.first(pair[0]).exact:
         finding.remedy = _torch_beside(context, install_set, about, pair[0])
         return finding
     version = _fitting(context, about, pair)

@@ -57,12 +57,18 @@ def _has_old_pip(document: Document) -> bool:
     """Whether pip is certainly one that accepts such metadata: the one of the image, or one that is asked for."""
     if document.pip:
         return document.pip not in _STRICT
-    asked = [entry.specifier for entry in document.entries if entry.name == "pip" and entry.step]
+    asked = [
+        entry.specifier
+        for entry in document.entries
+        if entry.name == "pip" and (entry.step or entry.channel == "conda")
+    ]
     return bool(asked) and not any(version in specifier_set(text) for text in asked for version in _STRICT_PIPS)
 
 
 # Other installers repair such requirements, as uv does with ``>=5.1.*``.
-_OF_UV = pattern(r"\buv[ \t]+(?:pip|add|sync|run|lock)\b|^\[tool\.uv\b|\buvx\b")
+# The pattern begins with letters, because notebooks have megabytes of other text.
+_OF_UV = pattern(r"uv(?<!\wuv)(?:[ \t]{1,8}(?:pip|add|sync|run|lock)\b|x\b)")
+_SETTINGS_OF_UV = "[tool.uv"
 
 
 @rule("TL511")
@@ -88,7 +94,9 @@ def refused_for_others(context: AuditContext, install_set: InstallSet) -> Iterat
 
 def _is_read_by_pip(document: Document) -> bool:
     """Whether a pip that refuses such metadata may read it, and no other installer."""
-    return not (_has_old_pip(document) or ignores_metadata(document) or _OF_UV.search(document.text))
+    if _has_old_pip(document) or ignores_metadata(document):
+        return False
+    return _SETTINGS_OF_UV not in document.text and _OF_UV.search(document.text) is None
 
 
 def _is_pinned(entry: Entry) -> bool:

@@ -23,6 +23,8 @@ _PATH = re.compile(r"['\"]((?:[A-Za-z]:|/|\\\\)[^'\"\n]{1,300})['\"]")
 # A path in the folder where an installer unpacks a source.
 _UNPACKED = re.compile(r"[\\/](?:pip-(?:install|req-build|build-env|unpack)-|builds-v0[\\/])")
 
+# uv renames in its cache.
+_IN_CACHE = re.compile(r"[Ff]ailed to (?:rename|persist|move) [^\n]{0,200}[\\/]cache[\\/]|cache[\\/]archive-v\d")
 _GIT = re.compile(r"RPC failed|fatal: |git clone |Cannot find command|executing command git|Git executable")
 
 
@@ -70,6 +72,8 @@ def _is_cached(asked: Installation) -> bool:
 def _denied(context: CheckContext, asked: Installation, first: Signature) -> Told:
     path = _PATH.search(first.text)
     where = path[1].replace("\\\\", "\\") if path else "a file"
+    if _IN_CACHE.search(asked.near):
+        return _of_cache(context, asked)
     if _is_open_file(first.text):
         is_used = re.search(r"WinError 32\]|os error 32\)|used by another process", first.text)
         why = "a running program has this file open"
@@ -84,6 +88,19 @@ def _denied(context: CheckContext, asked: Installation, first: Signature) -> Tol
     message = f"the installer may not write {where}: this user has no permission for this folder"
     summary = "Install into a virtual environment of your own, or give this user the folder; do not use sudo pip."
     return Told("TL521", message, Remedy(summary, commands=_into_venv(context, asked)), half=True)
+
+
+def _of_cache(context: CheckContext, asked: Installation) -> Told:
+    """Windows does not let the installer rename what it has just unpacked."""
+    message = (
+        "Windows denied the installer access to a file of its own cache, most often because a virus scanner reads "
+        "what was just unpacked"
+    )
+    summary = (
+        "Run the same command again. If it stays, except the cache from the virus scanner, or name another folder "
+        "for it on the drive of the environment (UV_CACHE_DIR, PIP_CACHE_DIR)."
+    )
+    return Told("TL521", message, Remedy(summary, commands=install_again(context, words_of(asked))))
 
 
 def _is_open_file(text: str) -> bool:
@@ -139,6 +156,8 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
     if _GIT.search(first.text):
         return _git(first.text)
     near = f"{first.text}\n{asked.near}"
+    if re.search(r"SSL module is not available|ssl module in Python is not available", near):
+        return _without_ssl()
     if re.search(r"certificate has expired|certificate is not yet valid|CertificateExpired|NotValidYet", near):
         message = (
             "the certificate of the index, or of a proxy before it, has expired, or the clock of this machine is "
@@ -176,6 +195,17 @@ def _network(context: CheckContext, asked: Installation, first: Signature) -> To
             "Run the same command again with a longer time limit; check the network and the proxy.", commands=lines
         ),
     )
+
+
+def _without_ssl() -> Told:
+    """The Python of the installer cannot use TLS: no index was asked."""
+    message = "the Python that runs pip has no ssl module, without which it reaches no index"
+    summary = (
+        "A Python of conda on Windows finds OpenSSL only in an activated environment (conda activate NAME, or the "
+        "Anaconda Prompt). A Python that was compiled here needs the header files of OpenSSL (libssl-dev) when it "
+        "is built: build it again, or use a Python of uv, conda or the distribution."
+    )
+    return Told("TL526", message, Remedy(summary), "pip asks indexes over HTTPS only")
 
 
 def _git(line: str) -> Told:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check import known_wheels as wheels
+from torchlock.check.build_output import first_error, is_in_place, output_of
 from torchlock.check.installer_findings import (
     Told,
     finding_of,
@@ -18,9 +19,11 @@ from torchlock.check.installer_findings import (
     words_of,
 )
 from torchlock.check.installer_log import read_installation
+from torchlock.check.log_alone import has_stack
 from torchlock.check.log_machine import interpreter_of, target_of
 from torchlock.check.log_machine import system_of as os_of_log
 from torchlock.check.log_releases import releases_in
+from torchlock.check.log_signatures import GENERAL
 from torchlock.check.refused_metadata import with_old_pip
 from torchlock.check.system_packages import package_command, system_of
 from torchlock.finding import Command, Remedy
@@ -47,7 +50,8 @@ _NAMED = (
     re.compile(r"Failed to download and build [`']([\w.-]{1,80})==([\w.+!]{1,40})"),
     re.compile(r"is likely not a problem with poetry but with ([\w.-]{1,80}) \(([\w.+!]{1,40})\)"),
     re.compile(r"Building wheel for ([\w.-]{1,80}) \("),
-    re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$"),
+    re.compile(r"╰─> ([A-Za-z][\w.-]{1,80})$", re.MULTILINE),
+    re.compile(r"writing (?:\S{0,100}/)?([A-Za-z][\w.-]{1,60})\.egg-info[/\\]"),
     re.compile(
         r"[/\\](?:built-wheels|sdists)-v\d{1,3}[/\\](?:pypi|index[/\\]\w{1,40})[/\\]"
         r"([\w.-]{1,80})[/\\](\d[\w.+!]{0,40})[/\\]"
@@ -59,10 +63,6 @@ _NAMED = (
 )
 
 
-# The lines of a build: this many before the failure, which may be pasted without its head, and behind it.
-_BEFORE, _BEHIND, _LONGEST = 60, 600, 2000
-# What pip says below the output of a build.
-_END = re.compile(r"\[end of output\]|note: This error originates|ERROR: Could not build wheels")
 _NO_DISTUTILS = re.compile(
     r"'pkgutil' has no attribute 'ImpImporter'|No module named '?distutils|attribute 'ImpImporter'"
 )
@@ -71,6 +71,12 @@ _OLD_SETUPTOOLS = ("Installing build dependencies ... done", "Cannot import 'set
 _PYTHON_3_12 = re.compile(r"[/\\]python3\.1[2-9][/\\]")
 _OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
+# What setup scripts print.
+_BUILD = re.compile(r"^\s{0,12}running build_ext|^\s{0,12}running bdist_wheel|Building wheel for ", re.MULTILINE)
+# uv says for whom it takes a package.
+_INCLUDED = re.compile(
+    r"`(?P<parent>[\w.-]{1,60})` \(v(?P<version>[\w.]{1,30})\) (?:which )?depends on (?=`(?P<needs>[\w.-]{1,60})`)"
+)
 _ONLY_PYTHONS = re.compile(
     r"Cannot install on Python version|only versions? >=? ?3\.\d{1,2}[^\n]{0,20}are supported"
     r"|requires python >=|requires Python '[^'\n]{1,60}' but"
@@ -92,21 +98,25 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
 
 
 def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[Finding]) -> Iterator[Finding]:
-    if first.rules[0] not in ("TL524", "TL511"):
+    is_build = "TL524" in first.rules and _BUILD.search(log.text) is not None
+    if first.rules[0] not in ("TL524", "TL511") and not is_build:
         return
     asked = _of_build(read_installation(log.text, first.line))
-    if is_there(context, asked):
+    is_of_others = first.weight == GENERAL and not asked.is_at_work and has_stack(context)
+    if is_there(context, asked) or is_of_others:
         return
     if first.rules[0] == "TL511":
         told = _metadata(context, asked)
     else:
         target = target_of(context, interpreter_of(context, log))
-        told = _told(context, asked, _output(log.text, first.line), target, releases_in(log))
+        told = _told(context, asked, output_of(log.text, first.line), target, releases_in(log))
     yield finding_of(context, found, asked, first.text, told)
 
 
 def _of_build(asked: Installation) -> Installation:
     """The installation, with the name and the version of the package that was compiled."""
+    if asked.is_absent:  # what the build itself asks for was not found
+        asked = asked._replace(name="", specifier="", is_absent=False)
     for pattern in _NAMED:
         for match in pattern.finditer(asked.near):
             name = normalise(match[1])
@@ -142,41 +152,51 @@ def _told(
     if cause is not None and cause.is_older:
         return _older_python(context, asked, what, cause.says)
     if cause is not None:
-        message = f"{what} was compiled here and did not build: {cause.says}"
-        return Told("TL524", message, _of_cause(context, asked, cause, stated), sources=cause.sources)
+        says = cause.in_place if cause.in_place and is_in_place(output) else cause.says
+        message = f"{what} was compiled here and did not build: {says}"
+        remedy = _of_cause(context, asked, cause, os_of_log(output), stated)
+        return Told("TL524", message, remedy, sources=cause.sources)
     if _ONLY_PYTHONS.search(asked.near):
         return _older_python(context, asked, what, "it does not support this Python")
-    message = f"{what} was compiled here and did not build; its output in the log says why"
-    return Told(
-        "TL524",
-        message,
-        Remedy("Use a release that has a wheel for this Python, or install what the build asks for."),
+    return _of_first_error(what, output)
+
+
+def _of_first_error(what: str, output: str) -> Told:
+    """A build for whose failure no cause is known: its own words."""
+    shown = first_error(output)
+    message = f"{what} was compiled here and did not build; "
+    message += f"its first error is: {shown}" if shown else "its output in the log says why"
+    more = (
+        " Otherwise look for the text of this error together with the name of the package."
+        if shown
+        else " The lines of the build above those of the installer say what it lacks (pip: add -v)."
     )
+    summary = f"Use a release that has a wheel for this Python, or install what the build asks for.{more}"
+    return Told("TL524", message, Remedy(summary))
 
 
-def _output(text: str, line: int) -> str:
-    """The output of the build whose failure is in this line."""
-    lines = text.split("\n")
-    start = max(0, line - _BEFORE)
-    end = next((number for number in range(line, len(lines)) if _END.search(lines[number])), len(lines))
-    return "\n".join(each[:_LONGEST] for each in lines[start : min(end, line + _BEHIND)])
-
-
-def _of_cause(context: CheckContext, asked: Installation, cause: BuildFailure, stated: Collection[str]) -> Remedy:
+def _of_cause(
+    context: CheckContext, asked: Installation, cause: BuildFailure, shown: str, stated: Collection[str]
+) -> Remedy:
     """The remedy of a known cause; packages of Debian as a command on such a system only, else in words.
 
-    ``stated`` are the packages of the stack that the log shows to be there.
+    ``shown`` is the operating system that the output shows; "" if it does not. ``stated`` are the packages of the
+    stack that the log shows to be there.
     """
     if cause.options:
         return Remedy(cause.fix, commands=_without_isolation(context, asked, cause, stated))
     system = system_of(context)
     if cause.apt and system is not None and system.install.startswith("apt-get"):
         return Remedy(cause.fix, commands=package_command(context, system, Library("", cause.apt, "")))
-    is_mac = (os_of_log(asked.near) or context.operating_system) == "macos"
-    if cause.brew and is_mac:
-        again = f"{cause.fix.removesuffix('.')}; then run the same command again."
+    own = os_of_log(asked.near) or shown or context.operating_system
+    if cause.brew and own == "macos":
+        again = cause.fix
+        if "same command again" not in again:
+            again = f"{again.removesuffix('.')}; then run the same command again."
         return Remedy(again, commands=(Command("system", f"brew install {' '.join(cause.brew)}"),))
-    named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})." if cause.apt else "."
+    named = f" (on Debian and Ubuntu: {' '.join(cause.apt)})." if cause.apt and own in ("", "linux") else "."
+    if cause.apt and own == "windows":
+        named = "; on Windows, most packages are installed from a wheel: use a Python for which this one has one."
     commands = (Command("system", cause.command),) if cause.command else ()
     return Remedy(cause.fix.removesuffix(".") + named, commands=commands)
 
@@ -204,6 +224,7 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
         each for each in wheels.releases_with(asked.name, "", target) if Version(each) > Version(asked.version)
     ]
     own = target.python
+    older_parent = _parent(asked)
     message = f"{asked.name} {asked.version} has no wheel for Python {own}, and did not build from source"
     if pythons:
         message += f": it has wheels for Python {wheels.ranges(pythons)}"
@@ -214,13 +235,29 @@ def _with_wheels(context: CheckContext, asked: Installation, target: Target | No
         return Told(
             "TL524",
             message,
-            Remedy(f"Use Python {best}{later}.", commands=in_python(context, best, words, asked.tool, target)),
+            Remedy(
+                f"Use Python {best}{later}.{older_parent}",
+                commands=in_python(context, best, words, asked.tool, target),
+            ),
         )
     if not there:
         return None
     words = [f"{asked.name}=={there[0]}"]
     return Told(
         "TL524", message, Remedy(f"Install {asked.name} {there[0]}.", commands=install_again(context, words))
+    )
+
+
+def _parent(asked: Installation) -> str:
+    """The advice about the package that asks for this one, as uv names it; "" if it does not."""
+    every = _INCLUDED.finditer(" ".join(asked.near.split()))
+    found = next((match for match in every if normalise(match["needs"]) == asked.name), None)
+    if found is None:
+        return ""
+    parent = found["parent"]
+    return (
+        f" It is taken for {parent} {found['version']}: if that is an old release, ask for a later {parent} "
+        "beside it, so that the installer does not go back to a release without an upper limit on Python."
     )
 
 

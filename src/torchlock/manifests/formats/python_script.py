@@ -88,6 +88,7 @@ class _Reader:
         self._parts: dict[str, _Part] = {}
         self._values = Values(tree)
         self._step = 0
+        self._called = _named_in(tree)
         self._nox = any(
             isinstance(node, ast.Import | ast.ImportFrom)
             and "nox" in [getattr(node, "module", "") or "", *(name.name for name in node.names)]
@@ -113,12 +114,27 @@ class _Reader:
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
                 own = f"session-{statement.name}" if self._is_session(statement) else part
                 self._values.enter(statement)
+                issues = len(self._builder.document.issues)
                 self._block(statement.body, own, branch)
+                if not own.startswith("session-") and not self._is_called(statement):
+                    self._soften(statement.name, issues)
                 self._values.leave()
             elif isinstance(statement, ast.If | ast.Match):
                 self._branches(statement, part)
             else:
                 self._statement(statement, part, branch)
+
+    def _is_called(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Whether this file may run a function: it names it, or a decorator gives it to something else."""
+        return bool(function.decorator_list) or function.name in self._called
+
+    def _soften(self, name: str, since: int) -> None:
+        """Make the issues of a function that nothing in this file calls notes; another file may call it."""
+        issues = self._builder.document.issues
+        for at in range(since, len(issues)):
+            if issues[at].severity != "note":
+                message = f"{issues[at].message}; nothing in this file calls {name}()"
+                issues[at] = replace(issues[at], severity="note", message=message)
 
     def _branches(self, statement: ast.If | ast.Match, part: str) -> None:
         if isinstance(statement, ast.Match):
@@ -276,6 +292,19 @@ class _Reader:
         at = self._builder.offset(node.lineno, node.col_offset)
         span = span_of(self._builder, text.node) if text.node is not None else None
         return Word(text.value, span.start if span else at, span.end if span else at, span)
+
+
+def _named_in(tree: ast.Module) -> frozenset[str]:
+    """The names that the code of a script uses, and the texts in it, which may be names of functions."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return frozenset(found)
 
 
 def _python_of(call: ast.Call) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _REFERENCES = ("rev", "tag", "branch", "ref")
 # Git's short form: user@host:path.
+_NAME = pattern(r"^(?:git|hg|svn|bzr)\+[^#?\s]*?/([\w-][\w.-]*?)(?:\.git)?/?(?:@[^/#\s]*)?(?:#\S*)?$")
 _SHORT = pattern(r"([\w.-]+@[\w.-]+):(?!/)([^:]+)")
 
 
@@ -23,6 +24,12 @@ def repository_address(kind: str, address: str, table: Mapping[str, Any]) -> str
     address, hash_sign, fragment = address.partition("#")
     reference = next((f"@{table[key]}" for key in _REFERENCES if isinstance(table.get(key), str)), "")
     return f"{kind}+{address}{reference}{hash_sign}{fragment}{'' if fragment else subdirectory(table)}"
+
+
+def repository_name(address: str) -> str:
+    """The name of a repository, which is mostly that of its project; "" if the address is none of a repository."""
+    match = _NAME.search(address)
+    return match[1] if match else ""
 
 
 def subdirectory(table: Mapping[str, Any]) -> str:

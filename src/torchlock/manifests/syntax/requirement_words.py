@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FIELD = pattern(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 # The rest of a specifier set that a shell reads as a redirection (``<0.11`` of ``>=0.9,<0.11``).
 _CLAUSES = pattern(r"[<>=!~,.*+\w]{0,200}")
+# A version that ends with an operator: the value behind it is empty.
+_HOLLOW = pattern(r"[=<>!~+]\s*\Z")
+_VARIABLE = pattern(r"\$\{[^{}\s]{0,100}\}|\$\([^()\s]{0,100}\)|\$\w{1,100}|%\w{1,100}%")
 # A text with one of these is not the same in double quotes.
 _QUOTED = set("\"'\\$`\n")
 
@@ -39,13 +42,13 @@ class RequirementWords:
 
     def asked(self, word: Word) -> Iterator[Entry]:
         """A requirement as pip and uv take it."""
-        value = word.value
-        if not value.strip():
-            # A variable that is empty here was set in a way that no reader sees: in a loop, by a called label.
-            written = self._builder.text[word.start : word.end].strip("\"'")
-            yield from self.unknown(replace(word, value=written, unknown=(written,))) if written else ()
+        value, emptied = word.value, self._emptied(word)
+        if emptied is not None:
+            yield from self.unknown(emptied) if emptied.value else ()
             return
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
+            if "://" in value:
+                self._builder.document.nameless.append(value)
             return
         if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
             return  # The shell replaces it with the matching files.
@@ -67,6 +70,17 @@ class RequirementWords:
             entry = self._builder.requirement(value, word.start, word.content)
             if entry is not None:
                 yield entry
+
+    def _emptied(self, word: Word) -> Word | None:
+        """The word as written, if a variable that is empty here left nothing of it, or of its version.
+
+        Such a variable is set in a way that no reader sees: in a loop, by a called label, by a build argument.
+        """
+        written = self._builder.text[word.start : word.end].strip("\"'")
+        by_variable = not word.value.strip() or not {"$", "%"}.isdisjoint(written)
+        if not by_variable or (word.value.strip() and not _HOLLOW.search(word.value)):
+            return None
+        return replace(word, value=written, unknown=tuple(_VARIABLE.findall(written)) or (written,))
 
     def _located(self, word: Word, name: str) -> Entry:
         place = self._builder.place(word.start)
@@ -98,6 +112,7 @@ class RequirementWords:
 
     def spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""
+        word = self._emptied(word) or word
         if word.unknown:
             if not re.match(r"python\s*=", word.value):
                 yield from self.unknown(word)

@@ -37,10 +37,12 @@ class Branch(NamedTuple):
 def holds(words: Sequence[Word], text: str) -> bool | None:
     """Whether a test such as ``[ "$RUNNER_OS" = Windows ]`` holds; None if the text does not decide it."""
     values = [word.value for word in words]
-    if len(values) != 5 or (values[0], values[4]) not in (("[", "]"), ("[[", "]]")):
+    if len(values) not in (4, 5) or (values[0], values[-1]) not in (("[", "]"), ("[[", "]]")):
         return None
     if any(word.unknown or "$" in _FIXED.sub("", text[word.start : word.end]) for word in words):
         return None
+    if len(values) == 4:
+        return bool(values[2]) is (values[1] == "-n") if values[1] in ("-n", "-z") else None
     left, operator, right = values[1:4]
     if operator not in ("=", "==", "!="):
         return None
