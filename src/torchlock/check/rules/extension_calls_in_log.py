@@ -77,7 +77,7 @@ def _numbers(arguments: str) -> tuple[int, int]:
 
 
 def _call(line: str, name: str) -> tuple[str, int] | None:
-    """The module of a function in a line of code, and how many arguments it gets; None if no such call is there."""
+    """The module of a function in a line of code, and how many arguments it gets; None without such a call."""
     if f".{name}(" not in line or len(line) > _LONGEST:
         return None
     try:
