@@ -128,7 +128,25 @@ def test_a_torchcodec_that_needs_npp_is_not_said_to_work_with_no_torch(
     install(folder, "torchcodec", "0.11.0+cu130", files, tag="cp311-cp311-manylinux_2_28_x86_64")
     report = str(run(capsys, "--path", folder))
     assert "works with no release of torch" not in report
-    assert "needs more than any release of torch installs" in report
+    assert "needs libnppicc.so.13 (CUDA 13), which no release of torch installs" in report
+
+
+def test_a_torch_for_rocm_gets_a_torchcodec_whose_public_build_is_for_the_cpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/ghecko/whisperx-rocm-docker/issues/1: the public 0.11.0 is for CUDA, 0.13.0 not."""
+    folder = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder, "2.11.0+rocm7.2", cuda="None")
+    write(folder / "torch" / "version.py", "__version__ = '2.11.0+rocm7.2'\ncuda = None\nhip = '7.2.26015'\n")
+    files: dict[str, bytes | str] = {
+        "torchcodec/__init__.py": "",
+        "torchcodec/version.py": "__version__ = '0.11.0+cu130'\n",
+    }
+    install(folder, "torchcodec", "0.11.0+cu130", files, tag="cp312-cp312-manylinux_2_28_x86_64")
+    report = run(capsys, "--path", folder, "--platform", "linux-x86_64")
+    assert first(report)["rule"] == "TL201" and "no release of torch" not in str(report)
+    assert report["command"].endswith("install torchcodec==0.13.0")
 
 
 def test_conda_and_another_installer_wrote_the_same_release(

@@ -443,10 +443,12 @@ def test_the_library_that_a_log_names_is_the_one_that_is_wanting(text: str, is_e
     assert bool(said) is not is_explained
 
 
-def test_an_echo_follows_an_earlier_failure() -> None:
+def test_an_echo_is_not_said_to_be_a_cause() -> None:
     text = "AttributeError: partially initialized module 'torchaudio' has no attribute 'lib'"
     (said,) = remarks(read_log(text), [Finding("TL101", "error", "torchaudio needs torch 2.1")])
-    assert "follows an earlier failure" in said
+    assert "asked torchaudio for a name while that was being imported" in said and "shows no cause" in said
+    (said,) = remarks(read_log("ImportError: dlopen(x.so): image not found"), [])
+    assert "may follow an earlier failure" in said
 
 
 def test_a_crash_may_come_of_what_only_metadata_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ _OF_MACHINE = re.compile(
     r"Virtual package '(?P<name>__\w{2,20})(?:[=<> ]{1,4}(?P<version>[\d.]{1,12}))?' does not match"
 )
 # The list after ResolvePackageNotFound.
-_LISTED = re.compile(r"\s{1,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=([\w.]{0,59}\w))?\s*")
+_LISTED = re.compile(r"\s{0,8}- ([\w.-]{1,80})(?:={1,2}([\w.*]{1,40}))?(?:=([\w.]{0,59}\w))?\s*")
 # The list of conda if a package is there, and for other Pythons only.
 _FOR_PYTHONS = re.compile(r"^\s{0,8}- (?P<name>[\w.-]{1,80})[^\n]{0,300}-> python\[", re.MULTILINE)
 _OWN_PYTHON = re.compile(r"Your python: [^\n]{0,100}\bpython={1,2}(?P<version>\d\.\d{1,2})")

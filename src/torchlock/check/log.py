@@ -72,7 +72,7 @@ _CELL = re.compile(
     r"|(?:Cell|Input) In ?\[|<ipython-input-|\S+Error {10,}Traceback"
 )
 # A warning of Python, or of xFormers: an error that follows soon counts more.
-_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: |^WARNING\[\w{2,20}\]: ")
+_WARNED = re.compile(r"\.py:\d{1,7}: \w{0,40}Warning: |^WARNING\[\w{2,20}\]: |^[\w ]{0,40}: WARNING! ")
 # The line of code that warned, which Python prints below its warning.
 _WARNS = re.compile(r"\s{0,20}(?:warnings\.)?warn\(")
 # The head of a frame in Python's own tracebacks: its code follows.

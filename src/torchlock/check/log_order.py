@@ -191,7 +191,7 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO and not any(predicts(each, log) for each in bad):
-        found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
+        found.append(f"{_of_echo(log.first.text)}: {shortened(log.first.text, 200)}")
     elif (
         log.first.weight != ECHO
         and not any(predicts(each, log) for each in bad)
@@ -199,6 +199,14 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     ):
         found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
     return found
+
+
+def _of_echo(text: str) -> str:
+    """What is known of a line that mostly follows an earlier failure, in a log that has no other one."""
+    asked = re.search(r"partially initialized module '([\w.]{1,100})' has no attribute", text)
+    if asked is not None:
+        return f"code asked {asked[1]} for a name while that was being imported; the log shows no cause"
+    return "this line may follow an earlier failure, which the log does not show"
 
 
 def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:

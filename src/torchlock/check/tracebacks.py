@@ -91,7 +91,8 @@ class MissingName(NamedTuple):
 
     ``by_import``: an import statement asked for it. ``text`` is the error, in line ``line`` of the log. ``caller``
     asked for it. ``file`` is the file of the module, if the error names it. ``partly``: its import had not ended.
-    ``asker`` is the file of the same package that asked for it; "" if that was another one.
+    ``asker`` is the file of the same package that asked for it; "" if that was another one. ``code`` is the last
+    line of code before the error.
     """
 
     name: str
@@ -102,6 +103,7 @@ class MissingName(NamedTuple):
     file: str = ""
     partly: bool = False
     asker: str = ""
+    code: str = ""
 
     @property
     def package(self) -> str:
@@ -127,7 +129,9 @@ def _missing_names(text: str, *, of_others: bool) -> tuple[MissingName, ...]:
             first = found.setdefault(missing.name, missing)
             if first.caller is None:
                 found[missing.name] = first._replace(
-                    caller=_caller(frames, missing.package), asker=_asker(frames, missing.package)
+                    caller=_caller(frames, missing.package),
+                    asker=_asker(frames, missing.package),
+                    code=frames[-1].code if frames else "",
                 )
     return tuple(found.values())
 

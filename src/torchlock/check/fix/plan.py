@@ -219,7 +219,17 @@ def _beside(context: CheckContext, goal: _Goal, versions: dict[str, str]) -> Pla
         build = public_build(name, versions[name], goal.target) if name in _LABELLED else "cpu"
         if build not in ("cpu", context.label("torch")) and name != "torchcodec":
             return None
+        if name == "torchcodec" and _is_lost(name, versions[name], context.label("torch") or "", goal.target):
+            return None
     return Plan(versions, alone=all(name in FAMILY for name in versions))
+
+
+def _is_lost(name: str, version: str, label: str, target: Target) -> bool:
+    """Whether a release from the public index needs the CUDA of torch, and this torch is for ROCm or XPU."""
+    if kind_of(label) not in ("rocm", "xpu"):
+        return False
+    public = public_build(name, version, target)
+    return isinstance(public, str) and kind_of(public) == "cuda"
 
 
 def _locked(
@@ -259,6 +269,8 @@ class _ReleasesOfBuild(DelegatingSource):
             return True
         if name != "torchcodec" and (self._certain or self._label not in labels_of(name)):
             return False
+        if name == "torchcodec" and _is_lost(name, version, self._label, self._target):
+            return False  # No build for this torch is known, so that it would come from the public index.
         return has_wheels(name, version, self._label, self._target) is not False
 
 
@@ -279,7 +291,8 @@ class _CertainTorchcodec(DelegatingSource):
         return [each for each in found if name != "torchcodec" or self._is_certain(each.version)] or found
 
     def _is_certain(self, version: str) -> bool:
-        return version == self._installed or has_wheels("torchcodec", version, self._label, self._target) is True
+        is_kept = version == self._installed and not _is_lost("torchcodec", version, self._label, self._target)
+        return is_kept or has_wheels("torchcodec", version, self._label, self._target) is True
 
 
 def _written(line: str) -> ParsedRequirement:

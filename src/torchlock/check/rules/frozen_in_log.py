@@ -30,6 +30,9 @@ _NO_FILE = re.compile(
     r"No such file or directory: '(?P<file>(?![^'\n]{1,300}-packages)[^'\n]{1,200}[/\\]"
     r"(?:_MEI\w{4,20}|_internal)[/\\]{1,2}(?P<package>\w{1,60})[/\\][^'\n]{1,200})'"
 )
+_NO_STUB = re.compile(
+    r"non-existent stub '[^'\n]{1,300}?(?P<package>\w{1,60})[/\\]{1,2}(?P<file>\w{1,40}\.py\w{0,2})'"
+)
 
 
 @rule("TL609", "TL601", on="log")
@@ -47,6 +50,10 @@ def frozen(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterato
         top = name_lost["module"].partition(".")[0]
         what = f"{name_lost['name']} of {name_lost['module']}, or with another {top}"
         yield _finding(context, "TL609", what, f"--collect-submodules {top}", first.text)
+    elif (stub := _NO_STUB.search(first.text)) is not None and _FROZEN.search(log.text):
+        what = f"the stub file of {stub['package']} ({stub['file']}), which lazy_loader reads"
+        how = f"--collect-data {stub['package']} and the newest lazy_loader"
+        yield _finding(context, "TL601", what, how, first.text)
     elif file is not None:
         name = re.split(r"[/\\]+", file["file"])[-1]
         how = f"--collect-data {file['package']}"

@@ -33,6 +33,8 @@ _OF_COMPILED = re.compile(
     r"(?: {1,12}[~^]{1,200}\n)?"
     r"AttributeError: partially initialized module 'torch' has no attribute '(?P<name>\w{1,60})'"
 )
+# Code that makes a name while it runs, or passes on what others asked for: its file need not contain the name.
+_COMPUTES = re.compile(r"\bgetattr\(|\b__getattr__\(|import_module\(|__import__\(|^raise\b")
 _LARGEST = 4 << 20
 _ALIVE = "If it was changed while this notebook or program ran, restart that: it has files of both in memory."
 
@@ -40,7 +42,8 @@ _ALIVE = "If it was changed while this notebook or program ran, restart that: it
 def is_mixed(missing: MissingName) -> bool:
     """Whether a package itself asked for a name that a file of its own lacks; a whole module may be optional."""
     is_own = bool(missing.asker) and ("-packages" in missing.file or not missing.file)
-    return is_own and not missing.partly and "No module named" not in missing.text
+    is_computed = _COMPUTES.search(missing.code) is not None
+    return is_own and not is_computed and not missing.partly and "No module named" not in missing.text
 
 
 def is_private(missing: MissingName) -> bool:

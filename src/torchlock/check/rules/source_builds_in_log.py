@@ -75,6 +75,8 @@ _PYTHON_3_12 = re.compile(r"[/\\]python3\.1[2-9][/\\]")
 _OF_PYTHON_3_13 = re.compile(r"KeyError: '__version__'")
 _NO_PKG_RESOURCES = re.compile(r"No module named '?pkg_resources")
 # What setup scripts print.
+# The metadata in a file differ from its name: no build and no requirement is at fault.
+_OTHER_METADATA = re.compile(r" has (?:different|inconsistent) (?:name|version)\b")
 _BUILD = re.compile(r"^\s{0,12}running build_ext|^\s{0,12}running bdist_wheel|Building wheel for ", re.MULTILINE)
 # uv says for whom it takes a package.
 _INCLUDED = re.compile(
@@ -102,7 +104,7 @@ def not_loaded(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
 
 def _of_line(context: CheckContext, log: Log, first: Signature, found: Sequence[Finding]) -> Iterator[Finding]:
     is_build = "TL524" in first.rules and _BUILD.search(log.text) is not None
-    if first.rules[0] not in ("TL524", "TL511") and not is_build:
+    if (first.rules[0] not in ("TL524", "TL511") and not is_build) or _OTHER_METADATA.search(first.text):
         return
     asked = _of_build(read_installation(log.text, first.line))
     is_of_others = first.weight == GENERAL and not asked.is_at_work and has_stack(context)

@@ -17,6 +17,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.build_pairs import mismatch
+from torchlock.knowledge.cuda_libraries import with_cuda
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
@@ -110,8 +111,10 @@ def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
     assert statement is not None
     if dependency is None:
-        of_build = "needs more than any release of torch installs"
-        lacks = of_build if statement.build else "works with no release of torch"
+        if statement.build and kind_of(context.label("torch") or "") not in ("cuda", None):
+            return  # This torch does not even have CUDA, which other rules report.
+        of_build = f"needs {with_cuda(statement.without)}, which no release of torch installs"
+        lacks = of_build if statement.without else "works with no release of torch"
         message = f"{context.named(pinned.name)} {lacks}"
         names: tuple[str, ...] = (pinned.name,)
     elif dependency.name == BUILD_CUDA:
