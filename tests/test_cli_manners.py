@@ -50,7 +50,10 @@ MISSPELT = {
     "choice": ("audit --format jsn", "--format: unknown value 'jsn'; did you mean json?"),
     "action": ("data stats", "ACTION: unknown value 'stats'; did you mean status?"),
     "rule to ignore": ("audit --ignore TL-1011", "--ignore: unknown rule TL-1011; did you mean TL101?"),
-    "rule to explain": ("explain TL53", "unknown rule TL53; did you mean TL530, TL531, TL532, TL533, TL534 or TL535?"),
+    "rule to explain": (
+        "explain TL53",
+        "unknown rule TL53; did you mean TL530, TL531, TL532, TL533, TL534 or TL535?",
+    ),
     "rule of rules": ("rules T101", "unknown rule T101; did you mean TL101?"),
     "platform": ("lock torch --platform linux-x86-64", "did you mean linux-x86_64?"),
     "system": ("lock torch --system debain-12", "unknown system 'debain-12'; did you mean debian-12?"),
