@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import codecs
 import io
 import sys
@@ -99,10 +100,10 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, mode: str) -> bytes:
+    def refuse(path: str, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(builtins, "open", refuse)
     with pytest.raises(InputError, match="cannot be read: permission denied") as caught:
         read_text(str(tmp_path / "secret.txt"))
     assert caught.value.hint

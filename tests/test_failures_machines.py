@@ -62,7 +62,7 @@ def test_a_refused_wheel_where_nothing_is_known_of_the_python(ground: Ground) ->
     log = "ERROR: torch-2.1.2-cp311-cp311-win_amd64.whl is not a supported wheel on this platform.\n"
     done = ground.check(site, log=log)
     assert done.first.message.endswith(
-        "is for another Python or machine than this one: its tags are cp311-cp311-win_amd64"
+        "than this one: it is for Python 3.11 on Windows (amd64) (cp311-cp311-win_amd64)"
     )
     assert not done.command
 

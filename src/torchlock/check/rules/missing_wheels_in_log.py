@@ -133,7 +133,8 @@ def _told(context: CheckContext, log: Log, asked: Installation) -> Told:
         return partly_known(context, asked, Interpreter(), split) or _unknown(context, asked, None, Interpreter())
     if asked.tags and (told := plain_version(asked)):
         return told
-    if told := of_plain_wheels(asked) or of_archives(asked, system_of(log.text)):
+    plain = of_plain_wheels(asked) if target is None else None  # a known machine has its own wheels, and a command
+    if told := plain or of_archives(asked, system_of(log.text)):
         return told
     if (target is None or not asked.version) and (told := unknown_page(asked)):
         return told
