@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.ground import Ground
 from support.real_wheels import Wheels
@@ -81,6 +82,10 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
 
+
+# Machines are busy: no property is held to a time.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # No test sees an update of the data that a developer has made.
 os.environ["TORCHLOCK_DATA_DIR"] = str(Path(__file__).parent / "no-data")

@@ -66,7 +66,8 @@ def one_of_two(context: CheckContext, finding: Finding) -> Remedy:
     (name, _), (other, _) = finding.packages[:2]
     record = context.installed.get(name)
     version = record.version if record is not None else ""
-    lines = {each.tool: each.line for each in add(context, name, f"=={version}", "--no-cache-dir")}
+    installs = add(context, name, f"=={version}", "--no-cache-dir", removed=True)
+    lines = {each.tool: each.line for each in installs}
     commands = tuple(
         each._replace(line=f"{each.line} && {lines[each.tool]}")
         for each in uninstall(context, [other, name])

@@ -73,20 +73,25 @@ def _by_pip(
     return Command("pip", " && ".join(step.line for step in steps))
 
 
-def add(context: CheckContext, name: str, specifier: str = "", *options: str) -> tuple[Command, ...]:
+def add(
+    context: CheckContext, name: str, specifier: str = "", *options: str, removed: bool = False
+) -> tuple[Command, ...]:
     """Install a missing package; other packages stay."""
-    return add_all(context, {name: specifier}, *options)
+    return add_all(context, {name: specifier}, *options, removed=removed)
 
 
-def add_all(context: CheckContext, wanted: Mapping[str, str], *options: str) -> tuple[Command, ...]:
+def add_all(
+    context: CheckContext, wanted: Mapping[str, str], *options: str, removed: bool = False
+) -> tuple[Command, ...]:
     """Install some packages (name → specifier); other packages stay.
 
-    Installers leave a version that is there as it is: one that is pinned again is installed anew.
+    Installers leave a version that is there as it is: one that is pinned again is installed anew, unless it was
+    ``removed`` before.
     """
     there = whole(context, {}, "") if is_managed(context) else {}
     others = [word(context, f"{other}=={version}") for other, version in there.items() if other not in wanted]
     mine = [word(context, name + specifier) for name, specifier in wanted.items()]
-    pip, uv = _anew(context, wanted, options)
+    pip, uv = ([], []) if removed else _anew(context, wanted, options)
     words = [*options, *others, *mine]
     commands = [_pip(context, ["install", *pip, *words]), _uv(context, ["install", *uv, *words])]
     return _preferred(context, wanted, commands)
