@@ -12,7 +12,7 @@ def _drop_current_folder() -> None:
     if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
         return
     try:
-        here = os.getcwd()  # noqa: PTH109 (pathlib is not loaded yet)
+        here = os.getcwd()
     except OSError:  # it was deleted
         return
     if sys.path[:1] in ([""], [here]):

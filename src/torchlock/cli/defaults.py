@@ -349,4 +349,4 @@ def _value(action: argparse.Action, value: Any, where: str, folder: str = "") ->
 
 
 def _is_file(folder: str, name: str) -> bool:
-    return os.path.isfile(os.path.join(folder, name))  # noqa: PTH113, PTH118 (a lock does not import pathlib)
+    return os.path.isfile(os.path.join(folder, name))

@@ -92,7 +92,7 @@ def _check(text: str, moves: Sequence[Move], arguments: argparse.Namespace, cons
     from torchlock.manifests.text import read_text
 
     output = arguments.output
-    old = read_text(output) if os.path.isfile(output) else ""  # noqa: PTH113 (a lock does not import pathlib)
+    old = read_text(output) if os.path.isfile(output) else ""
     if _without_header(old) == _without_header(text):
         return OK
     unasked = [f"{move.name} {move.old}" for move in moves if move.kind == "unasked"]

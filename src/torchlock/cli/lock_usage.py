@@ -70,7 +70,7 @@ def _refuse_name(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: it does.
     """
-    name = os.path.basename(arguments.output)  # noqa: PTH119
+    name = os.path.basename(arguments.output)
     if not name.lower().endswith(_OTHERS):
         return
     if re.fullmatch(r"(?i)pylock[.-].*toml", name) and not PYLOCK.fullmatch(name):
@@ -78,7 +78,7 @@ def _refuse_name(arguments: argparse.Namespace) -> None:
         hint = "join several fields with a hyphen, like -o 'pylock.{platform}-{python}.toml'"
         raise InputError(said, path=arguments.output, hint=hint)
     if not is_pylock(arguments):
-        said = f"is not a name for a requirements file, because it ends with {os.path.splitext(name)[1].lower()}"  # noqa: PTH122
+        said = f"is not a name for a requirements file, because it ends with {os.path.splitext(name)[1].lower()}"
         raise InputError(
             said, path=arguments.output, hint="name it like requirements.txt, or pylock.toml (PEP 751)"
         )

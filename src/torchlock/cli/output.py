@@ -95,7 +95,7 @@ def is_foreign_output(path: str) -> bool:
 
 
 def _hint(path: str, name: str, other: str) -> str:
-    return f"name another file with -o, like {other if os.path.basename(path).lower() == name else name}"  # noqa: PTH119
+    return f"name another file with -o, like {other if os.path.basename(path).lower() == name else name}"
 
 
 def _refuse_output(
@@ -118,11 +118,11 @@ def _refuse_output(
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
     replaced = is_replaced(path)
-    if (replaced or os.path.isfile(path)) and any(_is_same(path, each) for each in inputs):  # noqa: PTH113
+    if (replaced or os.path.isfile(path)) and any(_is_same(path, each) for each in inputs):
         raise InputError("is also an input", path=path, hint=hint)
     if not replaced:
         return
-    if not is_folder(os.path.dirname(os.path.realpath(path))):  # noqa: PTH120
+    if not is_folder(os.path.dirname(os.path.realpath(path))):
         raise InputError(
             "cannot be written: its folder does not exist",
             path=path,
@@ -145,8 +145,8 @@ def _is_same(path: str, other: str) -> bool:
     """Whether two names refer to one file, also through links; ``-`` is standard input."""
     try:
         if other == "-":
-            return not os.isatty(0) and os.path.samestat(os.fstat(0), os.stat(path))  # noqa: PTH116
-        return os.path.realpath(path) == os.path.realpath(other) or os.path.samefile(path, other)  # noqa: PTH121
+            return not os.isatty(0) and os.path.samestat(os.fstat(0), os.stat(path))
+        return os.path.realpath(path) == os.path.realpath(other) or os.path.samefile(path, other)
     except (OSError, ValueError):
         return False
 
@@ -189,7 +189,7 @@ def _existing_text(path: str, hint: str) -> str:
     from torchlock.manifests.text import read_bytes
 
     try:
-        if not os.path.exists(path):  # noqa: PTH110
+        if not os.path.exists(path):
             return ""
         text = decode_strictly(read_bytes(path), path)
     except InputError as error:

@@ -34,7 +34,7 @@ class SafeStream:
         self.fault: OSError | None = None
         self.was_closed = stream is None
         if stream is None:
-            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open to the end
+            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
 
     def write(self, text: str) -> int:
         if self.was_closed and text:
@@ -72,7 +72,7 @@ class SafeStream:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open to the end
+        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

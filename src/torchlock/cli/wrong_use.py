@@ -39,7 +39,7 @@ def unknown_command(word: str, commands: Sequence[str]) -> InputError:
     said = f"unknown command {shortened(word)!r}"
     if other := _ELSEWHERE.get(word.lower()):
         return InputError(f"{said}{question([other])}", hint=_ALL)
-    if os.path.exists(word):  # noqa: PTH110 - Path.exists raises for a zero byte
+    if os.path.exists(word):
         return InputError(f"{said}: this is a file", hint=f"a command comes first: torchlock audit {word}")
     if "==" in word or ">=" in word:
         said += ": this is a requirement"

@@ -9,13 +9,13 @@ import os
 def digest_of(path: str) -> str:
     """The SHA-256 of a file; of a folder, that of the names, sizes and times in it; "" if it cannot be read."""
     try:
-        return _of_folder(path) if os.path.isdir(path) else _of_file(path)  # noqa: PTH112 (tens of thousands)
+        return _of_folder(path) if os.path.isdir(path) else _of_file(path)
     except (OSError, ValueError):
         return ""
 
 
 def _of_file(path: str) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123 (tens of thousands)
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _read(file)
 
 
@@ -32,7 +32,7 @@ def _of_folder(path: str) -> str:
     for folder, folders, files in os.walk(path):
         folders.sort()
         for name in sorted(files):
-            full = os.path.join(folder, name)  # noqa: PTH118 (tens of thousands)
+            full = os.path.join(folder, name)
             status = os.lstat(full)
             digest.update(f"{os.path.relpath(full, path)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -192,7 +192,7 @@ def current_folder() -> str:
         InputError: it was deleted.
     """
     try:
-        return os.getcwd()  # noqa: PTH109 (a text: paths here are compared by os.path)
+        return os.getcwd()
     except OSError:
         raise InputError("the current folder no longer exists", hint="change to another folder") from None
 

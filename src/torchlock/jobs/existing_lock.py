@@ -194,7 +194,7 @@ class ExistingLock:
 
 def is_existing_output(path: str | None) -> bool:
     """Whether a regular file of this name exists, which a result would replace."""
-    return path is not None and is_replaced(path) and os.path.isfile(path)  # noqa: PTH113
+    return path is not None and is_replaced(path) and os.path.isfile(path)
 
 
 def is_replaced(path: str) -> bool:

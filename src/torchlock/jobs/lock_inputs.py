@@ -33,7 +33,7 @@ def is_pylock(arguments: argparse.Namespace) -> bool:
         return False
     if arguments.format is None:
         output = arguments.output or ""
-        return output.endswith(".toml") and bool(PYLOCK.fullmatch(os.path.basename(output)))  # noqa: PTH119
+        return output.endswith(".toml") and bool(PYLOCK.fullmatch(os.path.basename(output)))
     return bool(arguments.format == "pylock")
 
 
@@ -103,7 +103,7 @@ def _refuse_files(requirements: Sequence[str]) -> None:
     from torchlock.standards.filenames import is_distribution
 
     for text in requirements:
-        if text.lower().endswith(_TEXT_FILES) and not is_distribution(text) and os.path.isfile(text):  # noqa: PTH113
+        if text.lower().endswith(_TEXT_FILES) and not is_distribution(text) and os.path.isfile(text):
             raise InputError(
                 f"{text} is a file, not a requirement", hint=f"to lock what it asks for, use -r {text}"
             )
@@ -139,7 +139,7 @@ def input_files(files: Sequence[str], *, upgrades: bool = False) -> list[str]:
         InputError: there is none.
     """
     usual = ("pyproject.toml", "requirements.in")
-    found = [*files] or [name for name in usual if os.path.isfile(name)][:1]  # noqa: PTH113
+    found = [*files] or [name for name in usual if os.path.isfile(name)][:1]
     if not found and upgrades:
         raise InputError(
             "nothing to upgrade: there is no pyproject.toml or requirements.in here",

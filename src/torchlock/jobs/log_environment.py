@@ -153,7 +153,7 @@ def folders_of(context: CheckContext, arguments: argparse.Namespace) -> list[str
     root = None if arguments.path is None else arguments.root or root_of(arguments.path)
     if root is None:
         return folders
-    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100 (pathlib keeps "..")
+    bases = {os.path.abspath(root), os.path.realpath(root)}
     return [
         f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
         for folder in folders

@@ -104,7 +104,7 @@ class Digests:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        with open(path, "rb") as file:  # noqa: PTH123 (pathlib is not imported for a lock)
+        with open(path, "rb") as file:
             self._content = file.read()
         self._start = self._content.index(b"\n")
         self._places: dict[str, list[int]] = json.loads(self._content[: self._start].rstrip(b",") + b"}")["at"]
@@ -129,7 +129,7 @@ class Digests:
 def digests(root: str) -> Digests | None:
     """The digests beside a folder of release tables; None if they are not there or cannot be read."""
     try:
-        return Digests(os.path.join(os.path.dirname(root), "compiled", TABLE))  # noqa: PTH118, PTH120
+        return Digests(os.path.join(os.path.dirname(root), "compiled", TABLE))
     except (OSError, ValueError, KeyError):
         return None
 

@@ -78,14 +78,14 @@ def _user_folder(environ: Mapping[str, str]) -> str | None:
     if named := environ.get("TORCHLOCK_DATA_DIR"):
         return named
     if sys.platform == "win32" and (local := environ.get("LOCALAPPDATA")):
-        return os.path.join(local, "torchlock", "data")  # noqa: PTH118 (pathlib is not imported for a lock)
-    if (shared := environ.get("XDG_DATA_HOME")) and os.path.isabs(shared):  # noqa: PTH117
-        return os.path.join(shared, "torchlock")  # noqa: PTH118
-    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+        return os.path.join(local, "torchlock", "data")
+    if (shared := environ.get("XDG_DATA_HOME")) and os.path.isabs(shared):
+        return os.path.join(shared, "torchlock")
+    home = environ.get("HOME") or os.path.expanduser("~")
     if home == "~":
         return None
     inner = ("Library", "Application Support") if sys.platform == "darwin" else (".local", "share")
-    return os.path.join(home, *inner, "torchlock")  # noqa: PTH118
+    return os.path.join(home, *inner, "torchlock")
 
 
 def may_be_there() -> bool:
@@ -94,7 +94,7 @@ def may_be_there() -> bool:
     if folder is None:
         return False
     try:
-        os.stat(os.path.join(folder, MANIFEST))  # noqa: PTH116, PTH118
+        os.stat(os.path.join(folder, MANIFEST))
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError):

@@ -120,7 +120,7 @@ def _sorted(package: str, on: str, count: int, _last: Registered) -> tuple[Regis
 def _load(package: str, *, logs: bool) -> None:
     """Import the modules of a package; they register their rules. pkgutil does the same in a longer time."""
     (folder,) = import_module(package).__path__
-    names = {name.partition(".")[0] for name in os.listdir(folder) if name.endswith((".py", ".pyc"))}  # noqa: PTH208
+    names = {name.partition(".")[0] for name in os.listdir(folder) if name.endswith((".py", ".pyc"))}
     for name in sorted(names - {"__init__"}):
         if name.endswith("_in_log") and not logs:
             continue

@@ -41,7 +41,7 @@ def _mapped(path: str, inode: int, changed: int, size: int) -> mmap:
 
     if not size:
         raise DataError("is empty", path=path)
-    with open(path, "rb") as file:  # noqa: PTH123 (pathlib is not imported for a lock)
+    with open(path, "rb") as file:
         return mmap(file.fileno(), size, access=ACCESS_READ)
 
 
@@ -76,8 +76,8 @@ class Table:
         self._admitted: dict[str, int | None] = {}
         self._ranks: dict[Callable[[str], int | None], list[int | None]] = {}
         self._fitting: dict[Callable[[str], int | None], frozenset[int]] = {}
-        self._state = os.stat(path)  # noqa: PTH116
-        known = digests(os.path.dirname(path))  # noqa: PTH120
+        self._state = os.stat(path)
+        known = digests(os.path.dirname(path))
         digest = None if known is None else known.of(name, self._state.st_size)
         try:
             if digest is None:

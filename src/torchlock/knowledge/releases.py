@@ -335,7 +335,7 @@ class Catalogue:
         self._sdist = sdist
         self._overlay = overlay or (tables.overlay() if root is None else None)
         self._root = str(root or tables.bundled("releases"))
-        self._date = str(date or os.path.join(self._root, DATE))  # noqa: PTH118 (a lock does not import pathlib)
+        self._date = str(date or os.path.join(self._root, DATE))
         self._tables: dict[str, tuple[Table, Releases] | None] = {}
 
     def releases(self, name: str) -> list[CatalogueRelease] | None:
@@ -365,7 +365,7 @@ class Catalogue:
         overlay = self._overlay
         path = overlay.path(f"releases/{name}.json") if overlay else None
         unproven = overlay.unproven.get(name, {}) if overlay else {}
-        bundled = os.path.join(self._root, f"{name}.json")  # noqa: PTH118
+        bundled = os.path.join(self._root, f"{name}.json")
         table = Table(name, str(path or bundled), self._sdist, unproven)
         return table, Releases(table)
 
@@ -377,7 +377,7 @@ class Catalogue:
             DataError: the file with the date is missing.
         """
         try:
-            with open(self._date, "rb") as file:  # noqa: PTH123
+            with open(self._date, "rb") as file:
                 return file.read().decode("ascii").strip()
         except (OSError, ValueError) as error:
             raise DataError(f"cannot be read ({error})", path=self._date) from error
@@ -406,7 +406,7 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """The normalised names of all projects in the catalogue, sorted."""
-        names = {name.removesuffix(".json") for name in os.listdir(self._root) if name.endswith(".json")}  # noqa: PTH208
+        names = {name.removesuffix(".json") for name in os.listdir(self._root) if name.endswith(".json")}
         added = self._overlay.files if self._overlay else ()
         names.update(table[len("releases/") : -len(".json")] for table in added if table.startswith("releases/"))
         return sorted(names)

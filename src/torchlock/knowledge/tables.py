@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     ROOT: Path
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-_BUNDLED = os.path.join(_PACKAGE, "compat_data")  # noqa: PTH118
-if not os.path.isdir(_BUNDLED):  # noqa: PTH112
-    _BUNDLED = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "compat_data")  # noqa: PTH118, PTH120
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_BUNDLED = os.path.join(_PACKAGE, "compat_data")
+if not os.path.isdir(_BUNDLED):
+    _BUNDLED = os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), "compat_data")
 
 
 def __getattr__(name: str) -> Path:
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Path:
 
 def bundled(table: str) -> str:
     """The path of a bundled table (``compiled/rules.json``)."""
-    return os.path.join(str(globals().get("ROOT", _BUNDLED)), *table.split("/"))  # noqa: PTH118
+    return os.path.join(str(globals().get("ROOT", _BUNDLED)), *table.split("/"))
 
 
 def _active() -> Overlay | Ignored | None:
@@ -90,7 +90,7 @@ def load_json(path: Path | str) -> Any:
         DataError: the file is missing or damaged.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (pathlib is not imported for a lock)
+        with open(path, "rb") as file:
             return json.loads(file.read())
     except OSError as error:
         raise DataError(error.strerror or str(error), path=str(path)) from error

@@ -23,9 +23,9 @@ def read_included(path: str) -> Decoded:
     Raises:
         InputError: it cannot be read, or might never end.
     """
-    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):  # noqa: PTH113
+    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):
         raise InputError("is not a regular file", path=path)
-    if is_there(path) and os.stat(path).st_size > _HUGE:  # noqa: PTH116
+    if is_there(path) and os.stat(path).st_size > _HUGE:
         raise InputError(f"is larger than {_HUGE // 1_000_000} MB", path=path)
     return decode(read_bytes(path), path)
 

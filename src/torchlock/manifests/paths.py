@@ -17,7 +17,7 @@ def beside(path: str, name: str) -> str:
 
 def near(path: str, value: str) -> str:
     """A path in a file, relative to the current folder; a URL stays as it is."""
-    if "://" in value or os.path.isabs(value):  # noqa: PTH117
+    if "://" in value or os.path.isabs(value):
         return value
     joined = os.path.normpath(beside(path, value))
     return joined if joined.startswith((".", "/")) else f"./{joined}"
@@ -25,12 +25,12 @@ def near(path: str, value: str) -> str:
 
 def name_of(path: str) -> str:
     """The last part of a path."""
-    return os.path.basename(path.rstrip(_SEPARATORS))  # noqa: PTH119
+    return os.path.basename(path.rstrip(_SEPARATORS))
 
 
 def folder_of(path: str) -> str:
     """The name of the folder that a path names; "" if it names none."""
-    return name_of(os.path.dirname(path.rstrip(_SEPARATORS)))  # noqa: PTH120
+    return name_of(os.path.dirname(path.rstrip(_SEPARATORS)))
 
 
 def suffix_of(name: str) -> str:
@@ -42,7 +42,7 @@ def suffix_of(name: str) -> str:
 def is_folder(path: str) -> bool:
     """Whether a folder of this name exists; False for an invalid name."""
     try:
-        return os.path.isdir(path)  # noqa: PTH112
+        return os.path.isdir(path)
     except (OSError, ValueError):
         return False
 
@@ -50,6 +50,6 @@ def is_folder(path: str) -> bool:
 def is_there(path: str) -> bool:
     """Whether a file or folder of this name exists; False for an invalid name."""
     try:
-        return os.path.exists(path)  # noqa: PTH110
+        return os.path.exists(path)
     except (OSError, ValueError):
         return False

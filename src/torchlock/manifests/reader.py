@@ -77,7 +77,7 @@ def read_content(path: str) -> bytes:
         InputError: it cannot be read, or might never end.
     """
     opened = path == "-" or path.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
-    if not opened and is_there(path) and not is_folder(path) and not os.path.isfile(path):  # noqa: PTH113
+    if not opened and is_there(path) and not is_folder(path) and not os.path.isfile(path):
         raise InputError("is not a regular file", path=path)
     return read_bytes(path)
 

@@ -52,7 +52,7 @@ def read_included(path: str) -> str:
     Raises:
         InputError: it cannot be read or decoded.
     """
-    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):  # noqa: PTH113
+    if is_there(path) and not (os.path.isfile(path) or is_folder(path)):
         raise InputError("is not a regular file", path=path)
     return read_text(path)
 
@@ -86,7 +86,7 @@ def _read(path: str, reader: Callable[[BinaryIO, str], T]) -> T:
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return reader(file, path)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None

@@ -142,5 +142,5 @@ def _around(log: Sequence[Line], failure: int) -> Iterator[str]:
 def _plain(words: str) -> str:
     """The text without secrets, control characters and the name of the home folder; line ends stay."""
     shown = "\n".join(one_line(line) for line in masked(words).split("\n"))
-    home = os.path.expanduser("~").rstrip("/\\")  # noqa: PTH111 (pathlib raises without a home)
+    home = os.path.expanduser("~").rstrip("/\\")
     return re.sub(rf"{re.escape(home)}(?=[/\\]|\s|$)", "~", shown) if len(home) > 1 else shown
