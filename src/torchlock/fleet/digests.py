@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from typing import BinaryIO
 
 
 def digest_of(path: str) -> str:
@@ -19,10 +20,10 @@ def _of_file(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _read(file)
 
 
-def _read(file: object) -> str:
+def _read(file: BinaryIO) -> str:
     """As ``hashlib.file_digest``, which Python 3.10 lacks."""
     digest = hashlib.sha256()
-    while block := file.read(1 << 18):  # type: ignore[attr-defined]
+    while block := file.read(1 << 18):
         digest.update(block)
     return digest.hexdigest()
 

@@ -55,7 +55,7 @@ def handled() -> Iterator[None]:
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, _raise)
     try:
-        with _lost_sent_again():
+        with _lost_sent_again() if before else contextlib.nullcontext():
             yield
     finally:
         for number, handler in before.items():
